@@ -1,0 +1,141 @@
+"""What one kind of actor may see: the rules with roles and sign-in already decided.
+
+An :class:`Access` depends on the actor only by whether it is signed in and which of the roles
+that rules speak of it has, so few of them exist and each is worked out once. ``me.id`` and the
+other values stay in the expressions, as parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+import sqlalchemy as sa
+from sqlalchemy.sql import operators, visitors
+from sqlalchemy.sql.elements import (
+    AsBoolean,
+    BooleanClauseList,
+    False_,
+    Grouping,
+    True_,
+    UnaryExpression,
+)
+
+from hekla.actor import Actor
+from hekla.policy.rules import Role, Rule, Rules, SignedIn
+from hekla.schema.resource import Column, Resource, Schema
+
+__all__ = ["Access", "Policy"]
+
+
+def _decide(rule: Rule, signed_in: bool, roles: frozenset[str]) -> Rule | bool:
+    """``rule`` with what is known put in and folded: True, False, or what the rows decide."""
+    if isinstance(rule, Role):
+        return rule.name in roles
+    if isinstance(rule, SignedIn):
+        return signed_in
+    if isinstance(rule, True_):
+        return True
+    if isinstance(rule, False_):
+        return False
+    if isinstance(rule, Grouping):
+        return _decide(rule.element, signed_in, roles)
+    if isinstance(rule, AsBoolean):
+        inner = _decide(rule.element, signed_in, roles)
+        if isinstance(inner, bool):
+            return inner is (rule.operator is operators.is_true)
+    elif isinstance(rule, UnaryExpression) and rule.operator is operators.inv:
+        inner = _decide(rule.element, signed_in, roles)
+        return not inner if isinstance(inner, bool) else sa.not_(inner)
+    elif isinstance(rule, BooleanClauseList) and rule.operator in (operators.and_, operators.or_):
+        parts = [_decide(part, signed_in, roles) for part in rule.clauses]
+        decisive = rule.operator is operators.or_
+        if any(part is decisive for part in parts):
+            return decisive
+        open_parts = [part for part in parts if not isinstance(part, bool)]
+        if not open_parts:
+            return not decisive
+        return (sa.or_ if decisive else sa.and_)(*open_parts)
+
+    def put_in(element: visitors.ExternallyTraversible, **_: object) -> Rule | None:
+        if isinstance(element, Role):
+            return sa.true() if element.name in roles else sa.false()
+        if isinstance(element, SignedIn):
+            return sa.true() if signed_in else sa.false()
+        return None
+
+    replaced = visitors.replacement_traverse(rule, {}, put_in)
+    assert isinstance(replaced, sa.ColumnElement)
+    return replaced
+
+
+def roles_of(rules: Iterable[Rule]) -> frozenset[str]:
+    """The names of all roles that ``rules`` speak of."""
+    return frozenset(
+        element.name
+        for rule in rules
+        for element in visitors.iterate(rule)
+        if isinstance(element, Role)
+    )
+
+
+class Access:
+    """What may be read of each resource, for one combination of sign-in and roles."""
+
+    def __init__(
+        self, schema: Schema, rules: Mapping[str, Rules], signed_in: bool, roles: frozenset[str]
+    ) -> None:
+        self.schema = schema
+        self.signed_in = signed_in
+        self.roles = roles
+        self._rows: dict[str, Rule | bool] = {}
+        self._columns: dict[str, Mapping[str, Column]] = {}
+        self._masks: dict[str, Mapping[str, Rule]] = {}
+        nothing = Rules()
+        for resource in schema:
+            of_resource = rules.get(resource.name, nothing)
+            self._rows[resource.name] = _decide(of_resource.read, signed_in, roles)
+            decided = {
+                name: _decide(rule, signed_in, roles) for name, rule in of_resource.columns.items()
+            }
+            self._columns[resource.name] = MappingProxyType(
+                {n: c for n, c in resource.columns.items() if decided.get(n, True) is not False}
+            )
+            self._masks[resource.name] = MappingProxyType(
+                {name: rule for name, rule in decided.items() if not isinstance(rule, bool)}
+            )
+
+    def rows(self, resource: Resource) -> Rule | bool:
+        """Which rows may be read: all, none, or those for which the expression holds."""
+        return self._rows[resource.name]
+
+    def columns(self, resource: Resource) -> Mapping[str, Column]:
+        """The columns that exist as far as this actor can tell."""
+        return self._columns[resource.name]
+
+    def masks(self, resource: Resource) -> Mapping[str, Rule]:
+        """The columns that are NULL in all rows but those for which the expression holds."""
+        return self._masks[resource.name]
+
+
+class Policy:
+    """All rules of an app, and the accesses that follow from them."""
+
+    def __init__(self, schema: Schema, rules: Mapping[str, Rules]) -> None:
+        self.schema = schema
+        self.rules = dict(rules)
+        spoken = [Rules().read]
+        for of_resource in self.rules.values():
+            spoken += [of_resource.read, of_resource.create]
+            spoken += [of_resource.update, of_resource.delete, *of_resource.columns.values()]
+        # Roles that no rule mentions must not multiply plans: a token may carry any number.
+        self.roles = roles_of(spoken)
+        self._accesses: dict[tuple[bool, frozenset[str]], Access] = {}
+
+    def access(self, actor: Actor) -> Access:
+        """What ``actor`` may see; the same object for all actors who may see the same."""
+        key = (actor.id is not None, actor.roles & self.roles if actor.roles else actor.roles)
+        access = self._accesses.get(key)
+        if access is None:
+            access = self._accesses[key] = Access(self.schema, self.rules, *key)
+        return access

@@ -1,0 +1,80 @@
+"""A task manager: typed models, who may read them, and sample data on the first start."""
+
+from datetime import UTC, date, datetime, timedelta
+
+from sqlalchemy import Column, DateTime, ForeignKey, String, Table, Text, func, select
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+from hekla import Hekla, everyone
+
+
+class Base(DeclarativeBase):
+    id: Mapped[int] = mapped_column(primary_key=True)
+
+
+class User(Base):
+    __tablename__ = "users"
+    name: Mapped[str] = mapped_column(String(80), unique=True)
+
+
+class Project(Base):
+    __tablename__ = "projects"
+    name: Mapped[str] = mapped_column(String(80), unique=True)
+
+
+class Label(Base):
+    __tablename__ = "labels"
+    name: Mapped[str] = mapped_column(String(40), unique=True)
+
+
+task_id = Column("task_id", ForeignKey("tasks.id"), primary_key=True)
+label_id = Column("label_id", ForeignKey(Label.id), primary_key=True, index=True)
+task_labels = Table("task_labels", Base.metadata, task_id, label_id)
+
+
+class Task(Base):
+    __tablename__ = "tasks"
+    title: Mapped[str] = mapped_column(String(200))
+    description: Mapped[str] = mapped_column(Text, default="")
+    completed: Mapped[bool] = mapped_column(default=False)
+    priority: Mapped[int] = mapped_column(default=0)
+    due_date: Mapped[date | None]
+    created_at: Mapped[datetime] = mapped_column(DateTime(True), server_default=func.now())
+    owner_id: Mapped[int | None] = mapped_column(ForeignKey(User.id), index=True)
+    project_id: Mapped[int | None] = mapped_column(ForeignKey(Project.id), index=True)
+    labels: Mapped[list[Label]] = relationship(secondary=task_labels)
+
+
+class Comment(Base):
+    __tablename__ = "comments"
+    body: Mapped[str] = mapped_column(Text)
+    task_id: Mapped[int] = mapped_column(ForeignKey(Task.id), index=True)
+    author_id: Mapped[int] = mapped_column(ForeignKey(User.id), index=True)
+
+
+app = Hekla("sqlite:///tasks.db")
+app.resource(Task, read=everyone, search=["title", "description"])
+for model in (User, Project, Label, Comment):
+    app.resource(model, read=everyone)
+
+
+@app.on_startup
+def sample_data() -> None:
+    app.create_tables()
+    with app.session() as session, session.begin():
+        if session.scalar(select(func.count(Task.id))):
+            return
+        session.add_all(User(id=n, name=f"user {n}") for n in range(1, 6))
+        session.add_all(Project(id=n, name=f"project {n}") for n in range(1, 4))
+        session.flush()
+        labels = [Label(name=name) for name in ("bug", "idea", "text", "urgent")]
+        verbs = ("Plan", "Write", "Check", "Test")
+        for n in range(1, 31):
+            task = Task(title=f"{verbs[n % 4]} page {n}", labels=labels[n % 4 : n % 4 + 2])
+            task.description, task.completed, task.priority = f"Step {n}.", n % 3 == 0, n * 3 % 5
+            task.owner_id, task.project_id = (n % 5 + 1 if n % 7 else None), n % 3 + 1
+            task.due_date = date(2026, 1, 12) + timedelta(days=n) if n % 5 else None
+            task.created_at = datetime(2026, 1, 5, 9, tzinfo=UTC) + timedelta(hours=7 * n)
+            session.add(task)
+            session.flush()
+            session.add_all(Comment(task_id=n, author_id=k, body="Noted.") for k in range(1, n % 4))

@@ -1,0 +1,146 @@
+"""Every limit and knob there is: one frozen value, read from code or from ``HEKLA_…`` variables."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, get_type_hints
+
+from hekla.errors import OperatorError
+
+__all__ = ["PREFIX", "Settings"]
+
+PREFIX = "HEKLA_"
+
+_MULTIPLES = {"": 1, "k": 1 << 10, "kib": 1 << 10, "m": 1 << 20, "mib": 1 << 20, "gib": 1 << 30}
+_AMOUNT = re.compile(r"(\d+)\s*([a-z]*)", re.IGNORECASE | re.ASCII)
+_WORDS = {"1": True, "true": True, "yes": True, "on": True}
+_WORDS |= {"0": False, "false": False, "no": False, "off": False}
+
+
+def _setting(
+    default: Any, description: str, *, minimum: float = 0, maximum: float = float("inf")
+) -> Any:
+    metadata = {"description": description, "minimum": minimum, "maximum": maximum}
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What an application allows and how much of the machine it takes.
+
+    ``Settings()`` holds the defaults, ``Settings.from_environment()`` those of the environment.
+    A value out of its bounds raises :class:`~hekla.errors.OperatorError`.
+    """
+
+    # The budget of one request.
+    default_page_size: int = _setting(100, "Rows in a page where the request names no limit.")
+    max_page_size: int = _setting(1000, "Most rows in a page; a larger limit is refused.")
+    max_embed_depth: int = _setting(5, "How deep `include` may nest.")
+    max_embedded_rows: int = _setting(
+        100, "Rows that an included list holds for each parent where the request names no limit."
+    )
+    max_filter_terms: int = _setting(100, "Most comparisons in the filters of one request.")
+    max_in_values: int = _setting(1000, "Most values in one `in` or `not_in` list.")
+    max_query_bytes: int = _setting(16384, "Longest query string, in bytes.")
+    max_path_bytes: int = _setting(8192, "Longest path of an address, in bytes.")
+    max_header_bytes: int = _setting(65536, "Largest header section of a request, in bytes.")
+    max_body_bytes: int = _setting(10 << 20, "Largest body of a request, in bytes.")
+    body_timeout: float = _setting(30.0, "Seconds that a request's body may take to arrive.")
+    statement_timeout: float = _setting(
+        30.0, "Seconds that one statement (or one batch of an export) may run.", minimum=0.001
+    )
+    # The machine.
+    plan_cache_size: int = _setting(1024, "How many compiled statements are kept.", minimum=1)
+    inline_budget: float = _setting(
+        5.0,
+        "Milliseconds that an embedded database may work on the event loop; a statement that "
+        "takes longer is run on a thread.",
+    )
+    threads: int = _setting(4, "Threads that run long statements.", minimum=1, maximum=256)
+    max_waiting: int = _setting(
+        256, "Long statements that may wait for a thread; more are refused with `store_busy`."
+    )
+    max_streams: int = _setting(
+        16, "Exports that may run at once; more are refused with `store_busy`.", minimum=1
+    )
+    stream_timeout: float = _setting(
+        60.0, "Seconds that an export waits for a client that does not read.", minimum=0.001
+    )
+    busy_timeout: float = _setting(
+        5.0, "Seconds that a statement waits for the lock of another process."
+    )
+    mmap_bytes: int = _setting(256 << 20, "How much of an SQLite file is read by memory mapping.")
+    # Who may call.
+    cors_origins: tuple[str, ...] = _setting(
+        (), "Origins whose pages may read the API (`*` for every one); none by default."
+    )
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            low, high = each.metadata["minimum"], each.metadata["maximum"]
+            if isinstance(value, int | float) and not low <= value <= high:
+                bound = f"at least {low:g}" if value < low else f"at most {high:g}"
+                raise OperatorError(f"{each.name} is {value:g}; it has to be {bound}")
+        if self.default_page_size > self.max_page_size:
+            raise OperatorError(
+                f"default_page_size ({self.default_page_size}) is over "
+                f"max_page_size ({self.max_page_size})"
+            )
+
+    @classmethod
+    def from_environment(
+        cls, environment: Mapping[str, str] | None = None, **overrides: Any
+    ) -> Settings:
+        """The settings of ``HEKLA_…`` variables; an override that is not None wins.
+
+        Raises :class:`~hekla.errors.OperatorError` that names the variable.
+        """
+        environment = os.environ if environment is None else environment
+        values = {name: value for name, value in overrides.items() if value is not None}
+        types = get_type_hints(cls)
+        for each in fields(cls):
+            variable = PREFIX + each.name.upper()
+            if each.name in values or variable not in environment:
+                continue
+            try:
+                value = _parse(environment[variable], types[each.name])
+                cls(**{each.name: value}, **_companions(each.name, value))
+            except (ValueError, OperatorError) as exc:
+                raise OperatorError(f"{variable}={environment[variable]!r}: {exc}") from None
+            values[each.name] = value
+        return cls(**values)
+
+
+def _companions(name: str, value: Any) -> dict[str, Any]:
+    """What keeps a setting valid that is looked at alone."""
+    if name == "default_page_size":
+        return {"max_page_size": max(1, value)}
+    if name == "max_page_size":
+        return {"default_page_size": value}
+    return {}
+
+
+def _parse(text: str, kind: Any) -> Any:
+    text = text.strip()
+    if kind is bool:
+        if text.lower() not in _WORDS:
+            raise ValueError("expected true or false")
+        return _WORDS[text.lower()]
+    if kind is int:
+        match = _AMOUNT.fullmatch(text)
+        if match is None or match[2].lower() not in _MULTIPLES:
+            raise ValueError("expected a whole number, such as 1000 or 10MiB")
+        return int(match[1]) * _MULTIPLES[match[2].lower()]
+    if kind is float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if not abs(value) < float("inf"):
+            raise ValueError("expected a number")
+        return value
+    return tuple(part for part in (part.strip() for part in text.split(",")) if part)

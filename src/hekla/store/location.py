@@ -1,0 +1,111 @@
+"""Where an SQLite database is: what a URL says, as a value that can be opened."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+import apsw
+import sqlalchemy as sa
+
+from hekla.errors import OperatorError
+
+__all__ = ["Location"]
+
+_numbers = itertools.count(1)
+
+
+class _Anchor:
+    """Keeps a database in memory alive while anybody may still open it."""
+
+    def __init__(self) -> None:
+        self.connection: apsw.Connection | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """An SQLite database, by name. Two equal locations in one process are one database.
+
+    ``path`` is None for a database in memory, which lives as long as its Location does and
+    is shared by all that open that same Location.
+    """
+
+    uri: str
+    path: str | None
+    read_only: bool = False
+    immutable: bool = False
+    _anchor: _Anchor = field(default_factory=_Anchor, compare=False, repr=False)
+
+    @classmethod
+    def parse(cls, url: str, *, read_only: bool = False) -> Location:
+        """Read ``sqlite:///relative``, ``sqlite:////absolute`` or ``sqlite://`` (in memory).
+
+        ``?mode=ro`` (or ``read_only``) never writes, ``?immutable=1`` promises that nobody does.
+        Raises OperatorError.
+        """
+        try:
+            parts = sa.make_url(url)
+        except (sa.exc.ArgumentError, ValueError):
+            raise OperatorError(
+                f"{url!r} is not a database URL; one looks like sqlite:///file.db"
+            ) from None
+        if parts.get_backend_name() != "sqlite" or parts.host:
+            raise OperatorError(
+                f"{url!r} is no SQLite URL; one looks like sqlite:///file.db, or "
+                "sqlite:////folder/file.db for an absolute path"
+            )
+        options = {
+            name: value if isinstance(value, str) else value[-1]
+            for name, value in parts.query.items()
+        }
+        mode = options.pop("mode", "rwc")
+        immutable = options.pop("immutable", "0")
+        if options or mode not in ("ro", "rw", "rwc") or immutable not in ("0", "1"):
+            raise OperatorError(
+                f"{url!r}: the options of an SQLite URL are mode=ro and immutable=1"
+            )
+        if not parts.database or parts.database == ":memory:":
+            # The VFS "memdb" shares a database whose name begins with a slash.
+            return cls(f"file:/hekla-{os.getpid()}-{next(_numbers)}?vfs=memdb", None)
+        read_only = read_only or mode == "ro" or immutable == "1"
+        uri = "file:" + quote(os.fsencode(parts.database))
+        mode = "ro" if read_only else mode
+        uri += f"?mode={mode}" + ("&immutable=1" if immutable == "1" else "")
+        return cls(uri, parts.database, read_only, immutable == "1")
+
+    def __str__(self) -> str:
+        return self.path or "memory"
+
+    def open(self) -> apsw.Connection:
+        """A new bare connection. Raises OperatorError for what the file system says no to.
+
+        The file is never opened but by apsw: closing a handle of anything else would drop
+        the locks that SQLite holds on it in this process.
+        """
+        if self.path is None:
+            if self._anchor.connection is None:
+                self._anchor.connection = self._connect()
+        elif os.path.isdir(self.path):
+            raise OperatorError(f"{self.path}: is a folder, not a database")
+        elif not os.path.exists(self.path) and "mode=rwc" not in self.uri:
+            raise OperatorError(f"{self.path}: no such file")
+        elif not os.path.isdir(os.path.dirname(os.path.abspath(self.path))):
+            raise OperatorError(f"{self.path}: there is no such folder to create it in")
+        elif os.path.exists(self.path) and not os.access(self.path, os.R_OK):
+            raise OperatorError(f"{self.path}: permission denied")
+        try:
+            return self._connect()
+        except apsw.Error as exc:
+            raise OperatorError(f"{self}: {exc}") from exc
+
+    def _connect(self) -> apsw.Connection:
+        flags = apsw.SQLITE_OPEN_URI
+        flags |= (
+            apsw.SQLITE_OPEN_READONLY
+            if self.read_only
+            else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+        )
+        # 512 is the most that apsw keeps prepared.
+        return apsw.Connection(self.uri, flags=flags, statementcachesize=512)

@@ -1,0 +1,265 @@
+"""SQLite as a store: short statements run on the event loop, long ones on threads."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import apsw
+
+from hekla import errors
+from hekla.errors import Problem
+from hekla.settings import Settings
+from hekla.store.connection import open_connection
+from hekla.store.faults import FAILURES, is_busy, is_unfit_value, problem_of
+from hekla.store.location import Location
+from hekla.store.protocol import Row, Statement
+from hekla.store.readers import Readers
+from hekla.store.stream import Export
+
+if TYPE_CHECKING:
+    from hekla.schema.types import Dialect
+
+__all__ = ["SqliteStore"]
+
+# Steps of SQLite's machine between two looks at the clock: tens of microseconds, as a rule.
+_STEPS = 500
+_REMEMBERED = 1024
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
+_CAREFUL_SECONDS = 600.0
+
+
+class _Habit:
+    """What a statement was found to need.
+
+    Until ``slow_until`` it runs on a thread, since it was over the budget of the event loop;
+    until ``careful_until`` its text is ``careful``, since a value did not fit.
+    """
+
+    __slots__ = ("careful", "careful_until", "pause", "slow_until")
+
+    def __init__(self) -> None:
+        self.slow_until = 0.0
+        self.pause = _FIRST_PAUSE
+        self.careful = ""
+        self.careful_until = 0.0
+
+    def is_slow(self) -> None:
+        self.slow_until = time.monotonic() + self.pause
+        self.pause = min(2 * self.pause, _LONGEST_PAUSE)
+
+    def is_careful(self, text: str) -> str:
+        self.careful = text
+        self.careful_until = time.monotonic() + _CAREFUL_SECONDS
+        return text
+
+
+class SqliteStore:
+    """One SQLite database. See :class:`hekla.store.protocol.Store`."""
+
+    dialect: Dialect = "sqlite"
+
+    def __init__(self, location: Location, settings: Settings) -> None:
+        self.location = location
+        self.settings = settings
+        self._budget = settings.inline_budget / 1000
+        self._habits: OrderedDict[str, _Habit] = OrderedDict()
+        self._inline: apsw.Connection | None = None
+        self._readers: Readers | None = None
+        self._exports: set[Export] = set()
+        self._identity: tuple[int, int] | None = None
+        self._started = 0.0
+        self._execute: Callable[..., Any] = _not_started
+        self._fetchone: Callable[[], Any] = _not_started
+
+    async def start(self) -> None:
+        if self._inline is not None:
+            return
+        if not self.location.read_only:
+            # The one that may change the file: it brings the database into WAL mode.
+            open_connection(self.location, self.settings, query_only=False).close()
+        inline = open_connection(self.location, self.settings, query_only=True, busy_timeout=0)
+        inline.set_progress_handler(self._is_over, _STEPS)
+        cursor = inline.cursor()
+        self._execute, self._fetchone = cursor.execute, cursor.fetchone
+        self._inline = inline
+        self._identity = self._file_identity()
+        self._readers = Readers(
+            lambda: open_connection(self.location, self.settings, query_only=True),
+            self.settings.threads,
+            self.settings.max_waiting,
+        )
+
+    async def close(self) -> None:
+        inline, readers = self._inline, self._readers
+        self._clear()
+        for export in tuple(self._exports):
+            export.leave()
+        if readers is not None:
+            readers.close()
+        if inline is not None:
+            inline.close(True)
+
+    def _clear(self) -> None:
+        self._inline = self._readers = None
+        self._execute = self._fetchone = _not_started
+        self._habits.clear()
+
+    async def fetch(self, statement: Statement, args: Sequence[Any]) -> Row | None:
+        sql = statement.sql
+        if sql in self._habits:
+            return await self._fetch_aside(statement, args)
+        self._started = 0.0
+        try:
+            self._execute(sql, args)
+            row: Row | None = self._fetchone()
+            # Asking once more ends the statement, and with it the read transaction.
+            if row is not None and self._fetchone() is not None:
+                self._execute("select 1 where 0")
+            return row
+        except FAILURES as exc:
+            return await self._fetch_aside(statement, args, exc)
+
+    async def ping(self) -> None:
+        if self._identity != self._file_identity():
+            raise Problem(errors.STORE_UNAVAILABLE, "The database file was moved or replaced.")
+        await self.fetch(_Text("select count(*) from (select 1 from sqlite_schema limit 1)"), ())
+
+    async def explain(self, statement: Statement, args: Sequence[Any]) -> list[str]:
+        sql = "explain query plan " + statement.sql
+        try:
+            steps = await self._running_readers().run(
+                lambda connection: connection.execute(sql, args).fetchall(),
+                self.settings.statement_timeout,
+            )
+        except FAILURES as exc:
+            raise problem_of(exc, sql) from exc
+        depth: dict[Any, int] = {0: -1}
+        lines = []
+        for number, parent, _, detail in steps:
+            depth[number] = depth.get(parent, -1) + 1
+            lines.append("  " * depth[number] + str(detail))
+        return lines
+
+    async def stream(self, statement: Statement, args: Sequence[Any]) -> AsyncIterator[list[Row]]:
+        readers = self._running_readers()
+        if len(self._exports) >= self.settings.max_streams:
+            raise Problem(errors.STORE_BUSY, "Too many exports are running. Try again.")
+        export = Export(self.location, self.settings, statement, args)
+        self._exports.add(export)
+        try:
+            while batch := await export.next_batch(readers):
+                yield batch
+        finally:
+            self._exports.discard(export)
+            export.leave()
+
+    @contextmanager
+    def connection(self) -> Iterator[apsw.Connection]:
+        """A connection of its own that may write, for work that is not a request's."""
+        connection = open_connection(self.location, self.settings, query_only=False)
+        try:
+            yield connection
+        finally:
+            connection.close(True)
+
+    def _running_readers(self) -> Readers:
+        return self._readers or _not_started()
+
+    def _is_over(self) -> bool:
+        """Called every so many steps of an inline statement: is its budget used up?"""
+        now = time.perf_counter()
+        if self._started == 0.0:
+            self._started = now
+        return now - self._started > self._budget
+
+    async def _fetch_aside(
+        self, statement: Statement, args: Sequence[Any], error: Exception | None = None
+    ) -> Row | None:
+        """Fetch as the statement's habit asks, or as ``error`` has just taught."""
+        habit = self._habits.get(statement.sql) or _Habit()
+        now = time.monotonic()
+        inline = now >= habit.slow_until
+        careful = now < habit.careful_until
+        sql = habit.careful if careful else statement.sql
+        while True:
+            if error is None:
+                try:
+                    if inline:
+                        row = self._fetch_inline(sql, args)
+                    else:
+                        row = await self._fetch_on_thread(sql, args, habit)
+                except FAILURES as exc:
+                    error = exc
+                else:
+                    if inline and not careful:
+                        self._habits.pop(statement.sql, None)
+                    return row
+            if inline and isinstance(error, apsw.InterruptError):
+                habit.is_slow()
+                self._remember(statement.sql, habit)
+                inline = False
+            elif inline and is_busy(error):
+                inline = False
+            elif not careful and is_unfit_value(error):
+                sql = habit.is_careful(statement.careful_sql())
+                self._remember(statement.sql, habit)
+                careful = True
+            else:
+                raise problem_of(error, sql) from error
+            error = None
+
+    def _fetch_inline(self, sql: str, args: Sequence[Any]) -> Row | None:
+        self._started = 0.0
+        self._execute(sql, args)
+        row: Row | None = self._fetchone()
+        # Asking once more ends the statement, and with it the read transaction.
+        if row is not None and self._fetchone() is not None:
+            self._execute("select 1 where 0")
+        return row
+
+    async def _fetch_on_thread(self, sql: str, args: Sequence[Any], habit: _Habit) -> Row | None:
+        def work(connection: apsw.Connection) -> tuple[Row | None, float]:
+            began = time.perf_counter()
+            cursor = connection.execute(sql, args)
+            row: Row | None = cursor.fetchone()
+            cursor.close(True)
+            return row, time.perf_counter() - began
+
+        row, seconds = await self._running_readers().run(work, self.settings.statement_timeout)
+        if seconds < self._budget / 2:
+            habit.slow_until = 0.0
+        return row
+
+    def _remember(self, sql: str, habit: _Habit) -> None:
+        self._habits[sql] = habit
+        self._habits.move_to_end(sql)
+        if len(self._habits) > _REMEMBERED:
+            self._habits.popitem(last=False)
+
+    def _file_identity(self) -> tuple[int, int] | None:
+        if self.location.path is None:
+            return None
+        try:
+            status = os.stat(self.location.path)
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
+
+
+class _Text:
+    """A statement of our own."""
+
+    def __init__(self, sql: str) -> None:
+        self.sql = sql
+
+    def careful_sql(self) -> str:
+        return self.sql
+
+
+def _not_started(*_: Any) -> NoReturn:
+    raise Problem(errors.STORE_UNAVAILABLE, "The database is not open.")

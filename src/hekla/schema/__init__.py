@@ -1,0 +1,1 @@
+"""What is served, frozen: resources, columns, relations, and where they come from."""

@@ -1,0 +1,42 @@
+"""Drafts put together into a frozen Schema: names given, relations made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from types import MappingProxyType
+
+from hekla.schema.draft import Draft
+from hekla.schema.names import give_names
+from hekla.schema.relations import relate
+from hekla.schema.resource import Resource, Schema
+
+__all__ = ["assemble"]
+
+
+def assemble(drafts: Sequence[Draft], warnings: Iterable[str] = ()) -> Schema:
+    """The Schema of ``drafts``, in their order.
+
+    Raises OperatorError where a draft renames relations that it does not have.
+    """
+    told = list(warnings)
+    names, renamed = give_names([(draft.name, draft.schema) for draft in drafts])
+    told.extend(renamed)
+    for draft, name in zip(drafts, names, strict=True):
+        draft.name = name
+    relations = relate(drafts, told)
+    resources = {
+        draft.name: Resource(
+            name=draft.name,
+            table=draft.table,
+            columns=MappingProxyType(dict(draft.columns)),
+            relations=related,
+            key=draft.key,
+            writable=draft.writable,
+            search=draft.search,
+            search_index=draft.search_index,
+            title=draft.title,
+            description=draft.description,
+        )
+        for draft, related in zip(drafts, relations, strict=True)
+    }
+    return Schema(MappingProxyType(resources), tuple(told))

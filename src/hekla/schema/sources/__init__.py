@@ -1,0 +1,1 @@
+"""Where a Schema comes from: models, or a database that exists."""

@@ -1,0 +1,107 @@
+"""The way of every request through the web layer: limits, route, endpoint, form of the answer."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from hekla.actor import Actor
+from hekla.errors import INTERNAL, Problem
+from hekla.settings import Settings
+from hekla.web.body import close_stream
+from hekla.web.cors import Cors
+from hekla.web.limits import check_address, check_headers
+from hekla.web.representation import represent
+from hekla.web.request import Request
+from hekla.web.response import Response, problem_response
+from hekla.web.router import Route, Router, method_not_allowed
+
+__all__ = ["Authenticate", "WebApplication"]
+
+Authenticate = Callable[[Request], Awaitable[Actor]]
+
+logger = logging.getLogger("hekla")
+
+_NO_SNIFFING = ("x-content-type-options", "nosniff")
+
+
+class WebApplication:
+    """One HTTP application: a router, its limits, and what holds for every answer.
+
+    ``authenticate`` answers who asks; without it everybody is anonymous. Where the server
+    itself bounds the headers, ``checks_headers`` may be set to False.
+    """
+
+    def __init__(
+        self,
+        router: Router,
+        settings: Settings,
+        *,
+        authenticate: Authenticate | None = None,
+    ) -> None:
+        self.router = router
+        self.settings = settings
+        self.authenticate = authenticate
+        self.checks_headers = True
+        self._cors = Cors(settings.cors_origins) if settings.cors_origins else None
+
+    async def handle(self, request: Request) -> Response:
+        """Answer a request. No exception comes out but the cancellation of the task."""
+        if request.method == "HEAD":
+            request.method, request.is_head = "GET", True
+        request.settings = self.settings
+        try:
+            response = await self._answer(request)
+            if response.status == 200 and request.method == "GET":
+                response = await represent(request, response)
+        except Problem as problem:
+            response = problem_response(problem, request)
+        except Exception:
+            logger.exception("Request %s failed: %s %s", request.id, request.method, request.path)
+            response = problem_response(
+                Problem(INTERNAL, "The error was logged under the id of the request."), request
+            )
+        headers = [*response.headers, _NO_SNIFFING]
+        if request.has_id:
+            headers.append(("x-request-id", request.id))
+        if self._cors is not None:
+            headers += self._cors.headers(request)
+        if request.is_head:
+            return await _without_body(response, headers)
+        return Response(response.status, response.body, headers)
+
+    async def _answer(self, request: Request) -> Response:
+        """What the endpoint at the path says; Problems where there is none."""
+        settings = self.settings
+        path = request.path
+        if len(path) > settings.max_path_bytes or len(request.query) > settings.max_query_bytes:
+            check_address(path, request.query, settings)
+        if self.checks_headers:
+            check_headers(request.headers, settings)
+        route, rest = self.router.find(path)
+        if not route.allows(request.method, rest):
+            return self._other_method(request, route, rest)
+        if self.authenticate is not None:
+            request.actor = await self.authenticate(request)
+        return await route.endpoint(request, rest)
+
+    def _other_method(self, request: Request, route: Route, rest: str) -> Response:
+        """OPTIONS, which every route has, or the Problem that there is no such method."""
+        allow = route.allow(rest)
+        if request.method != "OPTIONS":
+            raise method_not_allowed(request.method, allow)
+        headers = [("allow", allow)]
+        if self._cors is not None:
+            headers += self._cors.preflight(request, allow)
+        return Response(204, b"", headers)
+
+
+async def _without_body(response: Response, headers: list[tuple[str, str]]) -> Response:
+    """The answer to HEAD: what GET would say about its body, and no body."""
+    body = response.body
+    if isinstance(body, bytes):
+        if response.status not in (204, 304):
+            headers.append(("content-length", str(len(body))))
+    else:
+        await close_stream(body)
+    return Response(response.status, b"", headers)

@@ -1,0 +1,55 @@
+"""Request headers as one small read-only view, whichever server they came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+__all__ = ["HeaderView", "Headers", "list_value"]
+
+
+class HeaderView(Protocol):
+    """What the rest of Hekla needs of request headers; Granian's own object has it already.
+
+    Names are matched without regard to case. A value is text as it was sent.
+    """
+
+    def get(self, key: str, /) -> str | None:
+        """The first value of the header, or None if it was not sent."""
+
+    def get_all(self, key: str, /) -> list[str]:
+        """All values of the header, in the order they were sent."""
+
+    def items(self) -> list[tuple[str, str]]:
+        """All headers as pairs of a lower-case name and a value."""
+
+
+class Headers:
+    """Request headers from pairs of text, as ASGI servers and tests have them."""
+
+    __slots__ = ("_first", "_pairs")
+
+    def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
+        self._pairs = [(name.lower(), value) for name, value in pairs]
+        # Backwards, so that the first of several headers of one name stays.
+        self._first = dict(reversed(self._pairs))
+
+    def get(self, key: str, /) -> str | None:
+        value = self._first.get(key)
+        return value if value is not None else self._first.get(key.lower())
+
+    def get_all(self, key: str, /) -> list[str]:
+        key = key.lower()
+        return [value for name, value in self._pairs if name == key]
+
+    def items(self) -> list[tuple[str, str]]:
+        return list(self._pairs)
+
+
+def list_value(headers: HeaderView, name: str) -> str | None:
+    """The value of a header that holds a list, its lines joined (RFC 9110 section 5.3)."""
+    first = headers.get(name)
+    if first is None:
+        return None
+    values = headers.get_all(name)
+    return first if len(values) == 1 else ", ".join(values)

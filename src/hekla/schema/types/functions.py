@@ -1,0 +1,139 @@
+"""The SQL functions that SQLite lacks, in Python. Each is deterministic and never raises.
+
+The store registers all of :data:`SQLITE_FUNCTIONS` on every connection, and loads apsw's
+``regexp`` extension, which provides ``regexp(pattern, text)``.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Final
+
+from hekla.schema.types.duration import EPOCH, format_duration
+
+__all__ = ["SQLITE_FUNCTIONS"]
+
+# What SQLite holds.
+_Value = int | float | str | bytes | None
+
+_ENCODINGS: Final = {b"a": "utf-8", b"a\0": "utf-16-le", b"\0a": "utf-16-be"}
+
+_TIMESTAMP: Final = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?)"
+    r" ?([Zz]|[+-][0-9]{2}:[0-9]{2})?"
+)
+
+
+def _text(raw: _Value, letter: _Value) -> str | None:
+    """The text whose bytes are ``raw``; what is no valid text becomes U+FFFD.
+
+    ``letter`` is ``CAST('a' AS BLOB)``: it tells the database's encoding.
+    """
+    if not isinstance(raw, bytes):
+        return None if raw is None else str(raw)
+    encoding = _ENCODINGS.get(letter, "utf-8") if isinstance(letter, bytes) else "utf-8"
+    return raw.decode(encoding, "replace")
+
+
+def _base64(value: _Value) -> str | None:
+    if value is None:
+        return None
+    raw = value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")
+    return b64encode(raw).decode("ascii")
+
+
+def _folded(raw: _Value, letter: _Value) -> str | None:
+    text = _text(raw, letter)
+    return None if text is None else text.casefold()
+
+
+def _icontains(raw: _Value, letter: _Value, needle: _Value) -> int | None:
+    text = _folded(raw, letter)
+    return None if text is None else int(str(needle) in text)
+
+
+def _istartswith(raw: _Value, letter: _Value, needle: _Value) -> int | None:
+    text = _folded(raw, letter)
+    return None if text is None else int(text.startswith(str(needle)))
+
+
+def _iendswith(raw: _Value, letter: _Value, needle: _Value) -> int | None:
+    text = _folded(raw, letter)
+    return None if text is None else int(text.endswith(str(needle)))
+
+
+def _endswith(raw: _Value, letter: _Value, needle: _Value) -> int | None:
+    text = _text(raw, letter)
+    return None if text is None else int(text.endswith(str(needle)))
+
+
+def _decimal(value: _Value, scale: _Value) -> str | None:
+    """A number with ``scale`` decimals, as SQLAlchemy reads a NUMERIC from SQLite."""
+    if isinstance(value, int | float) and isinstance(scale, int):
+        return f"{value:.{scale}f}"
+    return None if value is None else str(value)
+
+
+def _plain(value: _Value) -> str | None:
+    """The shortest decimal that is exactly this number to a float, without an exponent."""
+    if isinstance(value, float):
+        text = f"{value:.17f}" if value.is_integer() else repr(value)
+        if "e" in text:
+            text = f"{value:.400f}" if abs(value) < 1 else text
+            digits, exponent = repr(value).split("e")
+            text = _shift(digits, int(exponent))
+        return text.rstrip("0").rstrip(".") if "." in text else text
+    return None if value is None else str(value)
+
+
+def _shift(digits: str, exponent: int) -> str:
+    sign = "-" if digits.startswith("-") else ""
+    whole, _, fraction = digits.lstrip("-").partition(".")
+    figures = whole + fraction
+    point = len(whole) + exponent
+    if point <= 0:
+        return f"{sign}0.{'0' * -point}{figures}"
+    if point >= len(figures):
+        return f"{sign}{figures}{'0' * (point - len(figures))}"
+    return f"{sign}{figures[:point]}.{figures[point:]}"
+
+
+def _timestamp(value: _Value) -> _Value:
+    """RFC 3339 of a text that reads as date and time; any other value as it is."""
+    if isinstance(value, str) and (match := _TIMESTAMP.fullmatch(value)):
+        date, time, zone = match.groups()
+        return f"{date}T{time}{(zone or 'Z').upper()}"
+    return value
+
+
+def _interval(value: _Value) -> _Value:
+    """ISO 8601 duration of a text that is the epoch plus the interval; others as they are."""
+    if isinstance(value, str):
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            return value
+        if moment.tzinfo is None:
+            return format_duration(moment - EPOCH)
+    return value
+
+
+SQLITE_FUNCTIONS: Final[Mapping[str, tuple[Callable[..., Any], int]]] = MappingProxyType(
+    {
+        "hekla_text": (_text, 2),
+        "hekla_base64": (_base64, 1),
+        "hekla_icontains": (_icontains, 3),
+        "hekla_istartswith": (_istartswith, 3),
+        "hekla_iendswith": (_iendswith, 3),
+        "hekla_endswith": (_endswith, 3),
+        "hekla_decimal": (_decimal, 2),
+        "hekla_plain": (_plain, 1),
+        "hekla_timestamp": (_timestamp, 1),
+        "hekla_interval": (_interval, 1),
+    }
+)
+"""Name, Python function and number of arguments of each."""

@@ -1,0 +1,357 @@
+"""Dates, times, moments and intervals."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, ClassVar, Final, TypeVar
+
+import sqlalchemy as sa
+
+from hekla.schema.types.duration import EPOCH, parse_duration
+from hekla.schema.types.expression import condition, expression
+from hekla.schema.types.type import (
+    EQUALITY,
+    ORDERING,
+    STORED,
+    Convert,
+    Dialect,
+    Slot,
+    Type,
+    as_string,
+    json_list,
+)
+
+__all__ = ["Date", "DateTime", "Interval", "Time"]
+
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_TIME: Final = re.compile(r"([0-9]{2}:[0-9]{2}(?::[0-9]{2})?)(?:\.([0-9]{1,9}))?", re.ASCII)
+_MOMENT: Final = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})"
+    r"(?:[Tt ]([0-9]{2}:[0-9]{2}(?::[0-9]{2})?)(?:\.([0-9]{1,9}))?"
+    r"(?:([Zz])|([+ -])([0-9]{2}):?([0-9]{2}))?)?",
+    re.ASCII,
+)
+
+_ANYTHING: Final = {"description": "As the database holds it."}
+_FIGURED: Final = frozenset({"min", "max", "count_distinct"})
+
+_Read = TypeVar("_Read")
+
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+# After every text that begins with a digit.
+_END: Final = ":"
+
+_SECONDS: Final = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9][ T][0-9][0-9]:[0-9][0-9]:[0-9][0-9]"
+_MICROSECONDS: Final = _SECONDS + ".[0-9][0-9][0-9][0-9][0-9][0-9]"
+
+
+@dataclass(frozen=True)
+class _Textual(Type):
+    """A type that SQLite keeps as text, in which a value may stand shorter or longer.
+
+    ``2026-01-01``, ``2026-01-01 00:00:00`` and ``2026-01-01 00:00:00.000000`` are one moment,
+    and as texts they sort in this order. So a value is compared by the range of texts from
+    the shortest way to write it up to the shortest way to write the next value.
+    """
+
+    lookups: ClassVar[frozenset[str]] = EQUALITY | ORDERING
+    aggregates: ClassVar[frozenset[str]] = _FIGURED
+
+    def shortest(self, value: Any) -> str:
+        """The shortest text of ``value`` in SQLite."""
+        raise NotImplementedError
+
+    def following(self, value: Any) -> str:
+        """The shortest text of the next value."""
+        raise NotImplementedError
+
+    def forms(self, value: Any) -> list[str]:
+        """All texts that ``value`` may have."""
+        raise NotImplementedError
+
+    def compare_one(
+        self, dialect: Dialect, column: sa.ColumnElement[Any], lookup: str, slot: Slot
+    ) -> sa.ColumnElement[bool]:
+        if dialect != "sqlite":
+            return super().compare_one(dialect, column, lookup, slot)
+        at = slot.bind(self.shortest, sa.Text())
+        after = slot.bind(self.following, sa.Text())
+        match lookup:
+            case "gte":
+                return column >= at
+            case "lt":
+                return column < at
+            case "gt":
+                return column >= after
+            case "lte":
+                return column < after
+            case "exact":
+                return condition("{0} >= {1} AND {0} < {2}", column, at, after)
+        return condition("{0} < {1} OR {0} >= {2}", column, at, after)
+
+    def bind_list(self, dialect: Dialect, slot: Slot) -> sa.ColumnElement[Any]:
+        if dialect != "sqlite":
+            return super().bind_list(dialect, slot)
+        forms = self.forms
+        return slot.bind(
+            lambda values: json_list(form for value in values for form in forms(value)), sa.Text()
+        )
+
+    def bind_type(self, dialect: Dialect) -> sa.types.TypeEngine[Any]:
+        return sa.Text() if dialect == "sqlite" else self.native()
+
+    def native(self) -> sa.types.TypeEngine[Any]:
+        """The type of a bind where the database knows the type."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Date(_Textual):
+    """A day of the calendar."""
+
+    name: ClassVar[str] = "date"
+
+    def json(
+        self, dialect: Dialect, column: sa.ColumnElement[Any], guarded: bool = False
+    ) -> sa.ColumnElement[Any]:
+        if dialect == "sqlite":
+            return expression(STORED if guarded else "CAST({0} AS TEXT)", column)
+        return as_string(dialect, column)
+
+    def parse(self, text: str, lookup: str = "exact") -> date:
+        if not _DATE.fullmatch(text):
+            raise ValueError("must be a date, such as 2026-01-31")
+        return _checked(lambda: date.fromisoformat(text))
+
+    def schema(self, guarded: bool = False) -> dict[str, Any]:
+        return dict(_ANYTHING) if guarded else {"type": "string", "format": "date"}
+
+    def shortest(self, value: date) -> str:
+        return value.isoformat()
+
+    def following(self, value: date) -> str:
+        return _END if value >= date.max else (value + timedelta(days=1)).isoformat()
+
+    def forms(self, value: date) -> list[str]:
+        return _moment_forms(datetime(value.year, value.month, value.day))
+
+    def native(self) -> sa.types.TypeEngine[Any]:
+        return sa.Date()
+
+
+@dataclass(frozen=True)
+class Time(_Textual):
+    """A time of day, without a zone."""
+
+    name: ClassVar[str] = "time"
+
+    def json(
+        self, dialect: Dialect, column: sa.ColumnElement[Any], guarded: bool = False
+    ) -> sa.ColumnElement[Any]:
+        if dialect == "sqlite":
+            return expression(STORED if guarded else "CAST({0} AS TEXT)", column)
+        return as_string(dialect, column)
+
+    def parse(self, text: str, lookup: str = "exact") -> time:
+        match = _TIME.fullmatch(text)
+        if match is None:
+            raise ValueError("must be a time of day, such as 09:30:00")
+        return _checked(lambda: time.fromisoformat(_clock(match[1], match[2])))
+
+    def schema(self, guarded: bool = False) -> dict[str, Any]:
+        if guarded:
+            return dict(_ANYTHING)
+        return {
+            "type": "string",
+            "pattern": r"^[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?$",
+            "description": "A time of day.",
+        }
+
+    def shortest(self, value: time) -> str:
+        return _shortest_clock(value)
+
+    def following(self, value: time) -> str:
+        if value >= time.max:
+            return _END
+        return _shortest_clock((datetime.combine(EPOCH, value) + _MICROSECOND).time())
+
+    def forms(self, value: time) -> list[str]:
+        return _clock_forms(value)
+
+    def native(self) -> sa.types.TypeEngine[Any]:
+        return sa.Time()
+
+
+@dataclass(frozen=True)
+class DateTime(_Textual):
+    """A moment, in JSON always in UTC: what is stored without a zone is taken for UTC."""
+
+    name: ClassVar[str] = "datetime"
+
+    timezone: bool = False
+
+    def json(
+        self, dialect: Dialect, column: sa.ColumnElement[Any], guarded: bool = False
+    ) -> sa.ColumnElement[Any]:
+        match dialect:
+            case "sqlite":
+                looks = f"{{0}} GLOB '{_MICROSECONDS}'" if guarded else "length({0}) = 26"
+                return expression(
+                    f"CASE WHEN {looks} THEN replace({{0}}, ' ', 'T') || 'Z'"
+                    f" WHEN {{0}} GLOB '{_SECONDS}' THEN replace({{0}}, ' ', 'T') || 'Z'"
+                    f" WHEN typeof({{0}}) = 'text' THEN hekla_timestamp({{0}}) ELSE {STORED} END",
+                    column,
+                )
+            case "postgresql":
+                moment = "{0} AT TIME ZONE 'UTC'" if self.timezone else "{0}"
+                return expression(
+                    "CASE WHEN isfinite({0}) THEN"
+                    f' to_char({moment}, \'YYYY-MM-DD"T"HH24:MI:SS.US"Z"\')'
+                    " ELSE CAST({0} AS TEXT) END",
+                    column,
+                )
+            case "mysql":
+                return expression("DATE_FORMAT({0}, '%Y-%m-%dT%H:%i:%s.%fZ')", column)
+
+    def parse(self, text: str, lookup: str = "exact") -> datetime:
+        match = _MOMENT.fullmatch(text)
+        if match is None:
+            raise ValueError("must be a date and time, such as 2026-01-31T09:30:00Z")
+        day, clock, fraction, _, sign, hours, minutes = match.groups()
+        value = _checked(
+            lambda: datetime.fromisoformat(f"{day}T{_clock(clock or '00:00', fraction)}")
+        )
+        if hours is not None:
+            if int(hours) > 23 or int(minutes) > 59:
+                raise ValueError("must have an offset from UTC of less than a day")
+            offset = timedelta(hours=int(hours), minutes=int(minutes))
+            try:
+                # In a query string a plus sign stands for a space, so it may arrive as one.
+                value = value + offset if sign == "-" else value - offset
+            except OverflowError:
+                raise ValueError("must be within the years 1 to 9999 in UTC") from None
+        return value.replace(tzinfo=UTC) if self.timezone else value
+
+    def schema(self, guarded: bool = False) -> dict[str, Any]:
+        return dict(_ANYTHING) if guarded else {"type": "string", "format": "date-time"}
+
+    def shortest(self, value: datetime) -> str:
+        return _shortest_moment(_utc(value))
+
+    def following(self, value: datetime) -> str:
+        value = _utc(value)
+        return _END if value >= datetime.max else _shortest_moment(value + _MICROSECOND)
+
+    def forms(self, value: datetime) -> list[str]:
+        return _moment_forms(_utc(value))
+
+    def native(self) -> sa.types.TypeEngine[Any]:
+        return sa.DateTime(timezone=self.timezone)
+
+    def convert(self, dialect: Dialect) -> Convert | None:
+        return _aware if dialect == "postgresql" and self.timezone else _utc
+
+
+@dataclass(frozen=True)
+class Interval(_Textual):
+    """A span of time. Where the database has none it is kept as a moment after 1970."""
+
+    name: ClassVar[str] = "interval"
+
+    def json(
+        self, dialect: Dialect, column: sa.ColumnElement[Any], guarded: bool = False
+    ) -> sa.ColumnElement[Any]:
+        match dialect:
+            case "sqlite":
+                return expression(
+                    "CASE WHEN typeof({0}) = 'text' THEN hekla_interval({0})"
+                    f" ELSE {STORED} END",
+                    column,
+                )
+        raise NotImplementedError
+
+    def parse(self, text: str, lookup: str = "exact") -> timedelta:
+        # In a query string a plus sign stands for a space, so it may arrive as one.
+        return parse_duration(text.removeprefix(" "))
+
+    def schema(self, guarded: bool = False) -> dict[str, Any]:
+        if guarded:
+            return dict(_ANYTHING)
+        return {
+            "type": "string",
+            "pattern": r"^-?P",
+            "description": "An ISO 8601 duration, such as P1DT2H3.5S.",
+        }
+
+    def shortest(self, value: timedelta) -> str:
+        return _bounded(value, _shortest_moment)
+
+    def following(self, value: timedelta) -> str:
+        return _bounded(value + _MICROSECOND, _shortest_moment)
+
+    def forms(self, value: timedelta) -> list[str]:
+        try:
+            return _moment_forms(EPOCH + value)
+        except OverflowError:
+            return []
+
+    def native(self) -> sa.types.TypeEngine[Any]:
+        return sa.Interval()
+
+
+def _bounded(value: timedelta, write: Callable[[datetime], str]) -> str:
+    """The text of an interval; before or after all texts if SQLite could not hold it."""
+    try:
+        return write(EPOCH + value)
+    except OverflowError:
+        return _END if value > timedelta(0) else ""
+
+
+def _checked(read: Callable[[], _Read]) -> _Read:
+    try:
+        return read()
+    except ValueError as error:
+        raise ValueError(f"is not in the calendar: {error}") from None
+
+
+def _clock(clock: str, fraction: str | None) -> str:
+    """The form that Python reads, with the digits below a microsecond left out."""
+    return f"{clock}{':00' if len(clock) == 5 else ''}.{(fraction or '')[:6].ljust(6, '0')}"
+
+
+def _utc(value: datetime) -> datetime:
+    return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+
+
+def _aware(value: datetime) -> datetime:
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def _shortest_clock(value: time) -> str:
+    text = value.replace(tzinfo=None).isoformat(timespec="seconds")
+    return f"{text}.{value.microsecond:06d}".rstrip("0") if value.microsecond else text
+
+
+def _clock_forms(value: time) -> list[str]:
+    """The clock with every number of decimals that can hold it."""
+    seconds = value.replace(tzinfo=None).isoformat(timespec="seconds")
+    digits = f"{value.microsecond:06d}000"
+    needed = len(digits.rstrip("0"))
+    forms = [f"{seconds}.{digits[:count]}" for count in range(max(needed, 1), 10)]
+    return forms if needed else [seconds, *forms]
+
+
+def _shortest_moment(value: datetime) -> str:
+    day = value.date().isoformat()
+    clock = _shortest_clock(value.time())
+    return day if clock == "00:00:00" else f"{day} {clock}"
+
+
+def _moment_forms(value: datetime) -> list[str]:
+    day = value.date().isoformat()
+    forms = [f"{day} {clock}" for clock in _clock_forms(value.time())]
+    return [day, *forms] if forms[0].endswith(" 00:00:00") else forms

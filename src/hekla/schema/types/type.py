@@ -1,0 +1,310 @@
+"""What every column type can do, and the comparisons that they share."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from base64 import b64decode, b64encode
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, Protocol
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+from hekla.schema.types.expression import condition, expression
+
+__all__ = ["Dialect", "Slot", "Type"]
+
+Dialect = Literal["sqlite", "postgresql", "mysql"]
+
+Convert = Callable[[Any], Any]
+
+BIGGEST = 2**53 - 1
+"""The largest integer that every JSON reader takes exactly (RFC 8259 section 6)."""
+
+# A value of any kind as SQLite holds it, whatever its column was declared to be.
+STORED = (
+    "CASE typeof({0}) WHEN 'text' THEN {0} WHEN 'blob' THEN hekla_base64({0})"
+    f" WHEN 'integer' THEN CASE WHEN {{0}} BETWEEN -{BIGGEST} AND {BIGGEST} THEN {{0}}"
+    " ELSE CAST({0} AS TEXT) END"
+    " WHEN 'real' THEN CASE"
+    " WHEN {0} BETWEEN -1.7976931348623157e308 AND 1.7976931348623157e308 THEN {0}"
+    " WHEN {0} > 0 THEN 'Infinity' ELSE '-Infinity' END END"
+)
+
+ORDERING = frozenset({"gt", "gte", "lt", "lte", "range"})
+EQUALITY = frozenset({"exact", "ne", "in", "not_in", "isnull"})
+MATCHING = frozenset(
+    {"contains", "icontains", "startswith", "istartswith", "endswith", "iendswith", "regex"}
+)
+
+
+class Slot(Protocol):
+    """The place of one value of a query in a statement; the value comes when the plan runs."""
+
+    def bind(
+        self,
+        convert: Callable[[Any], Any] | None = None,
+        type_: sa.types.TypeEngine[Any] | None = None,
+    ) -> sa.ColumnElement[Any]:
+        """A bound parameter that will hold ``convert(value)``, as the driver takes it."""
+        ...
+
+
+@dataclass(frozen=True)
+class Type(ABC):
+    """One kind of column: how its values are read, written, compared and described.
+
+    ``sql`` is the SQLAlchemy type it was made from (of a TypeDecorator, what it stores).
+    Two types are equal if they treat values the same way.
+    """
+
+    name: ClassVar[str]
+    lookups: ClassVar[frozenset[str]] = EQUALITY
+    aggregates: ClassVar[frozenset[str]] = frozenset({"count_distinct"})
+    sortable: ClassVar[bool] = True
+
+    # Set by hekla.schema.types.numbers, whose types derive from this one.
+    count_type: ClassVar[Type]
+    average_type: ClassVar[Type]
+
+    sql: sa.types.TypeEngine[Any] = field(
+        default_factory=sa.types.NullType, compare=False, repr=False, kw_only=True
+    )
+
+    @abstractmethod
+    def json(
+        self, dialect: Dialect, column: sa.ColumnElement[Any], guarded: bool = False
+    ) -> sa.ColumnElement[Any]:
+        """What stands for ``column`` inside json_object, row_to_json or JSON_OBJECT.
+
+        ``guarded``: values that do not fit the type are given as they are stored.
+        """
+
+    @abstractmethod
+    def parse(self, text: str, lookup: str = "exact") -> Any:
+        """The value that ``text`` of a URL writes; ValueError says what is expected.
+
+        ``lookup`` tells what it is for: ``regex`` takes a pattern, the ends of an
+        enumeration's members are no members.
+        """
+
+    @abstractmethod
+    def schema(self, guarded: bool = False) -> dict[str, Any]:
+        """JSON Schema (draft 2020-12) of the JSON form, NULL left out."""
+
+    def careful_json(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """SQLite: the guarded JSON form, also of text that is not valid; slow and total."""
+        return self.json("sqlite", readable(column), guarded=True)
+
+    def compare(
+        self, dialect: Dialect, column: sa.ColumnElement[Any], lookup: str, slot: Slot
+    ) -> sa.ColumnElement[bool]:
+        """The condition that ``column`` stands in ``lookup`` to the slot's value.
+
+        NULL satisfies none. The text does not depend on the value.
+        """
+        if lookup not in self.lookups or lookup == "isnull":
+            raise ValueError(f"{self.name} has no lookup {lookup}")
+        column = self.comparable(dialect, column)
+        match lookup:
+            case "in" | "not_in":
+                return self.compare_list(dialect, column, slot, negated=lookup == "not_in")
+            case "range":
+                return sa.and_(
+                    self.compare_one(dialect, column, "gte", part(slot, 0)),
+                    self.compare_one(dialect, column, "lte", part(slot, 1)),
+                )
+            case _:
+                return self.compare_one(dialect, column, lookup, slot)
+
+    def compare_one(
+        self, dialect: Dialect, column: sa.ColumnElement[Any], lookup: str, slot: Slot
+    ) -> sa.ColumnElement[bool]:
+        """``compare`` for a lookup whose value is a single one."""
+        return operate(lookup, column, self.bind(dialect, slot))
+
+    def compare_list(
+        self, dialect: Dialect, column: sa.ColumnElement[Any], slot: Slot, negated: bool
+    ) -> sa.ColumnElement[bool]:
+        """``compare`` for ``in`` and ``not_in``; nothing is in an empty list."""
+        return among(column, self.bind_list(dialect, slot), dialect, negated)
+
+    def comparable(self, dialect: Dialect, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """The column as values are compared with it, freed of its type's own operators."""
+        return sa.type_coerce(column, self.bind_type(dialect))
+
+    def bind_type(self, dialect: Dialect) -> sa.types.TypeEngine[Any]:
+        """What the database has to take a bound value for."""
+        return self.sql
+
+    def convert(self, dialect: Dialect) -> Convert | None:
+        """From a value of a query to what the driver takes; None where they are the same."""
+        return None
+
+    def bind(self, dialect: Dialect, slot: Slot) -> sa.ColumnElement[Any]:
+        return slot.bind(self.convert(dialect), self.bind_type(dialect))
+
+    def bind_list(self, dialect: Dialect, slot: Slot) -> sa.ColumnElement[Any]:
+        """The slot's list: a JSON text for json_each and JSON_TABLE, an array for ANY."""
+        convert = self.convert(dialect) or same
+        if dialect == "postgresql":
+            array = postgresql.ARRAY(self.bind_type(dialect))
+            return slot.bind(lambda values: [convert(value) for value in values], array)
+        return slot.bind(lambda values: json_list(convert(value) for value in values), sa.Text())
+
+    def sort_value(self, dialect: Dialect, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """What a cursor keeps of ``column``: exact, for a JSON array; NULL stays NULL."""
+        if dialect == "sqlite":
+            # Binary is told from text by an object around it.
+            template = (
+                "CASE WHEN {0} >= x'' THEN json_object('base64', hekla_base64({0})) ELSE {0} END"
+            )
+            return expression(template, column)
+        return expression(
+            "CAST({0} AS CHAR)" if dialect == "mysql" else "CAST({0} AS TEXT)", column
+        )
+
+    def sort_bind(self, dialect: Dialect, slot: Slot) -> sa.ColumnElement[Any]:
+        """The value that ``sort_value`` kept, as a bind to compare with the raw column."""
+        if dialect == "sqlite":
+            return slot.bind(kept, sa.types.NullType())
+        text = slot.bind(None, sa.Text())
+        return sa.cast(text, self.sql) if dialect == "postgresql" else text
+
+    def aggregate_type(self, function: str) -> Type:
+        """The type of an aggregate over the column, for comparing and describing it."""
+        if function not in self.aggregates and function != "count":
+            raise ValueError(f"{self.name} has no aggregate {function}")
+        if function in ("count", "count_distinct"):
+            return Type.count_type
+        return Type.average_type if function == "avg" else self
+
+    def aggregate(
+        self, dialect: Dialect, function: str, column: sa.ColumnElement[Any]
+    ) -> sa.ColumnElement[Any]:
+        """The aggregate itself, to compare with and to order by."""
+        column = sa.type_coerce(column, sa.types.NullType())
+        match function:
+            case "count":
+                return sa.func.count(column)
+            case "count_distinct":
+                return sa.func.count(sa.distinct(column))
+            case "sum":
+                return sa.func.sum(column)
+            case "avg":
+                return average(dialect, column)
+            case "min":
+                return sa.func.min(column)
+            case "max":
+                return sa.func.max(column)
+        raise ValueError(f"there is no aggregate {function}")
+
+    def aggregate_json(
+        self, dialect: Dialect, function: str, column: sa.ColumnElement[Any]
+    ) -> sa.ColumnElement[Any]:
+        """The aggregate in its JSON form."""
+        result = self.aggregate(dialect, function, column)
+        return self.aggregate_type(function).json(dialect, result, guarded=True)
+
+
+def same(value: Any) -> Any:
+    return value
+
+
+def json_list(values: Any) -> str:
+    return json.dumps(list(values), ensure_ascii=False, separators=(",", ":"))
+
+
+def kept(value: Any) -> Any:
+    """A cursor's value as SQLite holds it."""
+    return b64decode(value["base64"]) if isinstance(value, dict) else value
+
+
+def readable(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """SQLite: ``column`` with U+FFFD in place of bytes that are no text."""
+    return expression(
+        "CASE typeof({0}) WHEN 'text'"
+        " THEN hekla_text(CAST({0} AS BLOB), CAST('a' AS BLOB)) ELSE {0} END",
+        column,
+    )
+
+
+@dataclass(frozen=True)
+class _Part:
+    slot: Slot
+    index: int
+
+    def bind(
+        self, convert: Convert | None = None, type_: sa.types.TypeEngine[Any] | None = None
+    ) -> sa.ColumnElement[Any]:
+        index = self.index
+        inner = convert or same
+        return self.slot.bind(lambda values: inner(values[index]), type_)
+
+
+def part(slot: Slot, index: int) -> Slot:
+    """One of the values of a slot that holds several."""
+    return _Part(slot, index)
+
+
+def operate(
+    lookup: str, column: sa.ColumnElement[Any], value: sa.ColumnElement[Any]
+) -> sa.ColumnElement[bool]:
+    match lookup:
+        case "exact":
+            return column == value
+        case "ne":
+            return column != value
+        case "gt":
+            return column > value
+        case "gte":
+            return column >= value
+        case "lt":
+            return column < value
+        case "lte":
+            return column <= value
+    raise ValueError(f"there is no lookup {lookup}")
+
+
+def among(
+    column: sa.ColumnElement[Any],
+    values: sa.ColumnElement[Any],
+    dialect: Dialect,
+    negated: bool,
+    item: str = "value",
+) -> sa.ColumnElement[bool]:
+    """``column`` is one of ``values`` (see ``Type.bind_list``); ``item`` is made of each."""
+    if dialect == "postgresql":
+        return condition("{0} <> ALL ({1})" if negated else "{0} = ANY ({1})", column, values)
+    if dialect == "mysql":
+        # The text of each value is compared as the column's own kind would be.
+        source = "JSON_TABLE({1}, '$[*]' COLUMNS (value LONGTEXT PATH '$')) AS listed"
+    else:
+        source = "json_each({1})"
+    text = f"SELECT {item} FROM {source}"  # noqa: S608
+    if negated:
+        # NULL NOT IN () is true in SQL; here NULL satisfies no lookup.
+        return condition(f"{{0}} IS NOT NULL AND {{0}} NOT IN ({text})", column, values)
+    return condition(f"{{0}} IN ({text})", column, values)
+
+
+def average(dialect: Dialect, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    match dialect:
+        case "sqlite":
+            return sa.func.avg(column)
+        case "postgresql":
+            return expression("CAST(avg({0}) AS DOUBLE PRECISION)", column)
+        case "mysql":
+            # AVG of a DECIMAL or an integer keeps four more decimals only.
+            return expression("AVG({0} + 0e0)", column)
+
+
+def as_string(dialect: Dialect, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """The value's text, for a JSON string."""
+    return expression("CAST({0} AS CHAR)" if dialect == "mysql" else "CAST({0} AS TEXT)", column)
+
+
+def base64_text(raw: bytes) -> str:
+    return b64encode(raw).decode("ascii")

@@ -21,10 +21,15 @@ _WORDS |= {"0": False, "false": False, "no": False, "off": False}
 
 
 def _setting(
-    default: Any, description: str, *, minimum: float = 0, maximum: float = float("inf")
+    default: Any,
+    description: str,
+    *,
+    minimum: float = 0,
+    maximum: float = float("inf"),
+    private: bool = False,
 ) -> Any:
     metadata = {"description": description, "minimum": minimum, "maximum": maximum}
-    return field(default=default, metadata=metadata)
+    return field(default=default, metadata=metadata, repr=not private)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +46,9 @@ class Settings:
     max_embed_depth: int = _setting(5, "How deep `include` may nest.")
     max_embedded_rows: int = _setting(
         100, "Rows that an included list holds for each parent where the request names no limit."
+    )
+    max_filter_depth: int = _setting(
+        8, "How many relations one filter may go through, and how deep conditions may nest."
     )
     max_filter_terms: int = _setting(100, "Most comparisons in the filters of one request.")
     max_in_values: int = _setting(1000, "Most values in one `in` or `not_in` list.")
@@ -73,6 +81,11 @@ class Settings:
         5.0, "Seconds that a statement waits for the lock of another process."
     )
     mmap_bytes: int = _setting(256 << 20, "How much of an SQLite file is read by memory mapping.")
+    secret: str = _setting(
+        "",
+        "Signs cursors; the same for all workers. Without it one is derived from the URL.",
+        private=True,
+    )
     # Who may call.
     cors_origins: tuple[str, ...] = _setting(
         (), "Origins whose pages may read the API (`*` for every one); none by default."
@@ -125,6 +138,8 @@ def _companions(name: str, value: Any) -> dict[str, Any]:
 
 
 def _parse(text: str, kind: Any) -> Any:
+    if kind is str:
+        return text
     text = text.strip()
     if kind is bool:
         if text.lower() not in _WORDS:

@@ -17,9 +17,10 @@ def open_connection(
 ) -> apsw.Connection:
     """A connection ready for use; ``query_only`` refuses to write whatever it is told.
 
+    One that may write creates the file where there is none, and brings it into WAL mode.
     ``busy_timeout`` (seconds) is that of the settings unless given. Raises OperatorError.
     """
-    connection = location.open()
+    connection = location.open(create=not query_only)
     wait = settings.busy_timeout if busy_timeout is None else busy_timeout
     try:
         connection.set_busy_timeout(round(wait * 1000))

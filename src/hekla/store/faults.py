@@ -8,7 +8,7 @@ import re
 import apsw
 
 from hekla import errors
-from hekla.errors import Problem
+from hekla.errors import OperatorError, Problem
 
 __all__ = ["FAILURES", "is_busy", "is_unfit_value", "problem_of"]
 
@@ -17,12 +17,14 @@ _logger = logging.getLogger("hekla.store")
 RETRY_AFTER = {"Retry-After": "1"}
 
 # What running a statement may raise: SQLite's own, apsw's on the way in (a value that it cannot
-# bind) and on the way out (text that is not UTF-8), and what a function in SQL raised.
+# bind) and on the way out (text that is not UTF-8), what a function in SQL raised, and what
+# opening one more connection does.
 FAILURES = (
     apsw.Error,
     ArithmeticError,
     LookupError,
     MemoryError,
+    OperatorError,
     TypeError,
     ValueError,
     re.error,
@@ -104,4 +106,5 @@ _UNAVAILABLE = (
     apsw.ProtocolError,
     apsw.ConnectionClosedError,
     MemoryError,
+    OperatorError,
 )

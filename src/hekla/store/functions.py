@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
 import apsw
+from apsw import sqlite_extra
 
-from hekla.schema import types
+from hekla.schema.types import SQLITE_FUNCTIONS
 
 __all__ = ["register_functions"]
 
@@ -16,9 +14,13 @@ _FLAGS = apsw.SQLITE_INNOCUOUS
 
 
 def register_functions(connection: apsw.Connection) -> None:
-    """Make the functions of :mod:`hekla.schema.types` callable from SQL on ``connection``."""
-    functions: Mapping[str, tuple[Callable[..., Any], int]] = getattr(types, "SQLITE_FUNCTIONS", {})
-    for name, (function, arguments) in functions.items():
+    """Make the functions of :mod:`hekla.schema.types` callable from SQL on ``connection``.
+
+    ``regexp`` is SQLite's own extension: its matching takes linear time and can be interrupted
+    between rows, which a pattern of Python's ``re`` cannot.
+    """
+    sqlite_extra.load(connection, "regexp")
+    for name, (function, arguments) in SQLITE_FUNCTIONS.items():
         connection.create_scalar_function(
             name, function, arguments, deterministic=True, flags=_FLAGS
         )

@@ -35,7 +35,6 @@ class Location:
     uri: str
     path: str | None
     read_only: bool = False
-    immutable: bool = False
     _anchor: _Anchor = field(default_factory=_Anchor, compare=False, repr=False)
 
     @classmethod
@@ -60,26 +59,27 @@ class Location:
             name: value if isinstance(value, str) else value[-1]
             for name, value in parts.query.items()
         }
-        mode = options.pop("mode", "rwc")
+        mode = options.pop("mode", "rw")
         immutable = options.pop("immutable", "0")
-        if options or mode not in ("ro", "rw", "rwc") or immutable not in ("0", "1"):
+        if options or mode not in ("ro", "rw") or immutable not in ("0", "1"):
             raise OperatorError(
                 f"{url!r}: the options of an SQLite URL are mode=ro and immutable=1"
             )
         if not parts.database or parts.database == ":memory:":
             # The VFS "memdb" shares a database whose name begins with a slash.
             return cls(f"file:/hekla-{os.getpid()}-{next(_numbers)}?vfs=memdb", None)
-        read_only = read_only or mode == "ro" or immutable == "1"
         uri = "file:" + quote(os.fsencode(parts.database))
-        mode = "ro" if read_only else mode
-        uri += f"?mode={mode}" + ("&immutable=1" if immutable == "1" else "")
-        return cls(uri, parts.database, read_only, immutable == "1")
+        if immutable == "1":
+            return cls(uri + "?immutable=1", parts.database, True)
+        return cls(uri, parts.database, read_only or mode == "ro")
 
     def __str__(self) -> str:
         return self.path or "memory"
 
-    def open(self) -> apsw.Connection:
+    def open(self, *, create: bool = False) -> apsw.Connection:
         """A new bare connection. Raises OperatorError for what the file system says no to.
+
+        A file that is not there is created only if ``create`` says so.
 
         The file is never opened but by apsw: closing a handle of anything else would drop
         the locks that SQLite holds on it in this process.
@@ -89,11 +89,14 @@ class Location:
                 self._anchor.connection = self._connect()
         elif os.path.isdir(self.path):
             raise OperatorError(f"{self.path}: is a folder, not a database")
-        elif not os.path.exists(self.path) and "mode=rwc" not in self.uri:
-            raise OperatorError(f"{self.path}: no such file")
-        elif not os.path.isdir(os.path.dirname(os.path.abspath(self.path))):
-            raise OperatorError(f"{self.path}: there is no such folder to create it in")
-        elif os.path.exists(self.path) and not os.access(self.path, os.R_OK):
+        elif not os.path.exists(self.path):
+            if self.read_only or not create:
+                raise OperatorError(f"{self.path}: no such file")
+            folder = os.path.dirname(os.path.abspath(self.path))
+            if not os.access(folder, os.W_OK):
+                why = "permission denied" if os.path.isdir(folder) else "no such folder"
+                raise OperatorError(f"{self.path}: cannot be created: {why}")
+        elif not os.access(self.path, os.R_OK):
             raise OperatorError(f"{self.path}: permission denied")
         try:
             return self._connect()

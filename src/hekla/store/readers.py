@@ -23,6 +23,7 @@ T = TypeVar("T")
 # How often a statement is told to stop until it has: an interrupt that comes just before the
 # statement takes its first step is forgotten by SQLite.
 _REPEAT = 0.05
+_PAUSE = 0.005
 
 
 class _Job(Generic[T]):
@@ -120,6 +121,12 @@ def _all_taken() -> Problem:
     )
 
 
+def _closing() -> Problem:
+    return Problem(
+        errors.STORE_UNAVAILABLE, "The service is shutting down. Try again.", headers=RETRY_AFTER
+    )
+
+
 class Readers:
     """A fixed number of threads, each with a connection of its own, started as they are needed.
 
@@ -151,7 +158,9 @@ class Readers:
         """
         job = _Job(work, seconds, connect)
         with self._changed:
-            if len(self._jobs) >= self._waiting_limit + self._idle or not self._open:
+            if not self._open:
+                raise _closing()
+            if len(self._jobs) + len(self._running) >= self._limit + self._waiting_limit:
                 raise _all_taken()
             self._jobs.append(job)
             if len(self._jobs) > self._idle and len(self._threads) < self._limit:
@@ -166,19 +175,21 @@ class Readers:
         finally:
             timer.cancel()
 
-    def close(self) -> None:
-        """Interrupt what runs and wait for the threads to end."""
+    async def close(self) -> None:
+        """Refuse what waits, interrupt what runs, and return when every thread has ended."""
         with self._changed:
             self._open = False
+            waiting = list(self._jobs)
             self._jobs.clear()
             self._changed.notify_all()
+        for job in waiting:
+            job.deliver(None, _closing())
         while any(thread.is_alive() for thread in self._threads):
             with self._changed:
                 running = list(self._running)
             for job in running:
                 job.interrupt()
-            for thread in self._threads:
-                thread.join(_REPEAT)
+            await asyncio.sleep(_PAUSE)
         self._threads.clear()
 
     def _start_thread(self) -> None:
@@ -212,7 +223,8 @@ class Readers:
                         connection = connection or self._connect()
                         result = job.do(connection)
             except Exception as exc:  # noqa: BLE001 - it is handed to whoever asked
-                error = exc
+                closed = isinstance(exc, apsw.InterruptError) and not self._open
+                error = _closing() if closed else exc
             job.end()
             with self._changed:
                 self._running.discard(job)

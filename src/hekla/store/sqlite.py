@@ -80,7 +80,7 @@ class SqliteStore:
         if self._inline is not None:
             return
         if not self.location.read_only:
-            # The one that may change the file: it brings the database into WAL mode.
+            # Readers cannot bring the database into WAL mode.
             open_connection(self.location, self.settings, query_only=False).close()
         inline = open_connection(self.location, self.settings, query_only=True, busy_timeout=0)
         inline.set_progress_handler(self._is_over, _STEPS)
@@ -100,7 +100,7 @@ class SqliteStore:
         for export in tuple(self._exports):
             export.leave()
         if readers is not None:
-            readers.close()
+            await readers.close()
         if inline is not None:
             inline.close(True)
 

@@ -40,6 +40,9 @@ class Settings:
     A value out of its bounds raises :class:`~hekla.errors.OperatorError`.
     """
 
+    database_url: str = _setting(
+        "sqlite:///hekla.db", "The database, where the application names none."
+    )
     # The budget of one request.
     default_page_size: int = _setting(100, "Rows in a page where the request names no limit.")
     max_page_size: int = _setting(1000, "Most rows in a page; a larger limit is refused.")

@@ -126,8 +126,7 @@ class Policy:
         self.rules = dict(rules)
         spoken = [Rules().read]
         for of_resource in self.rules.values():
-            spoken += [of_resource.read, of_resource.create]
-            spoken += [of_resource.update, of_resource.delete, *of_resource.columns.values()]
+            spoken += [of_resource.read, *of_resource.columns.values()]
         # Roles that no rule mentions must not multiply plans: a token may carry any number.
         self.roles = roles_of(spoken)
         self._accesses: dict[tuple[bool, frozenset[str]], Access] = {}

@@ -1,4 +1,4 @@
-"""Who may do what with which rows and columns, said as SQLAlchemy expressions over ``me``."""
+"""Who may read which rows and columns, said as SQLAlchemy expressions over ``me``."""
 
 from __future__ import annotations
 
@@ -89,7 +89,4 @@ class Rules:
     """The rules of one resource; ``columns`` closes single columns further (by API name)."""
 
     read: Rule = ADMINISTRATORS
-    create: Rule = nobody
-    update: Rule = nobody
-    delete: Rule = nobody
     columns: Mapping[str, Rule] = field(default_factory=lambda: MappingProxyType({}))

@@ -1,0 +1,308 @@
+"""The application: resources, rules, settings and parts put together. It knows them all."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from hekla.actor import ANONYMOUS, Actor
+from hekla.engine import Engine
+from hekla.errors import OperatorError
+from hekla.faces.rest.describe import openapi
+from hekla.faces.rest.routes import Listed, RestFace
+from hekla.policy.access import Policy
+from hekla.policy.rules import ADMINISTRATORS, Rule, Rules
+from hekla.schema.build import Declaration, build_schema
+from hekla.schema.resource import Schema
+from hekla.schema.sources.reflect import reflect
+from hekla.server.asgi import ASGI
+from hekla.server.rsgi import RSGI
+from hekla.settings import Settings
+from hekla.store.apsw_dialect import engine_for
+from hekla.store.open import open_store
+from hekla.store.protocol import Store
+from hekla.web.application import WebApplication
+from hekla.web.request import Request
+from hekla.web.response import Response
+from hekla.web.router import Router
+
+__all__ = ["Explanation", "Hekla"]
+
+logger = logging.getLogger("hekla")
+
+Hook = Callable[[], None | Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The statement that a request becomes, its binds, and the database's plan for it."""
+
+    sql: str
+    binds: tuple[Any, ...]
+    plan_lines: tuple[str, ...]
+
+
+class Hekla:
+    """A backend: models, or a database that exists, as an API.
+
+    ``url`` names the database (``sqlite:///tasks.db``); without it, the environment variable
+    ``HEKLA_DATABASE_URL`` does, or else it is ``sqlite:///hekla.db``. ``prefix`` puts every
+    address below a path such as ``/api``. The app is an ASGI and an RSGI callable.
+
+    Raises :class:`~hekla.errors.OperatorError` for a URL or a setting that cannot be right.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        settings: Settings | None = None,
+        prefix: str = "",
+        title: str = "Hekla",
+        version: str = "1",
+    ) -> None:
+        self.settings = settings or Settings.from_environment()
+        self.url = url or self.settings.database_url
+        self.title = title
+        self.version = version
+        self._prefix = prefix
+        self._declarations: list[tuple[Declaration, Rules]] = []
+        self._reflected: Rules | None = None
+        self._startup_hooks: list[Hook] = []
+        self._shutdown_hooks: list[Hook] = []
+        self._sessions: sa.Engine | None = None
+        self._parts: _Parts | None = None
+        self._running = False
+        self._asgi = ASGI(self)
+        self._rsgi = RSGI(self)
+        self.__rsgi__ = self._rsgi.__rsgi__
+
+    # What is served
+
+    def resource(
+        self,
+        entity: type[Any] | sa.Table,
+        *,
+        read: Rule = ADMINISTRATORS,
+        columns: Mapping[str, Rule] | None = None,
+        name: str | None = None,
+        only: Sequence[str] | None = None,
+        hidden: Sequence[str] = (),
+        relations: Mapping[str, str | None] | None = None,
+        search: Sequence[str] = (),
+        search_index: str | None = None,
+        title: str | None = None,
+        description: str | None = None,
+    ) -> None:
+        """Serve a mapped class or a Table.
+
+        ``read`` says who may read which rows; without it only administrators may. ``columns``
+        closes single columns further. ``name`` is the path (the table's name by default),
+        ``only`` and ``hidden`` choose columns, ``relations`` renames relations or, with None,
+        leaves them out, ``search`` names the columns that ``search=`` looks in.
+        """
+        self._declare()
+        declaration = Declaration(
+            entity,
+            name,
+            only,
+            tuple(hidden),
+            dict(relations or {}),
+            tuple(search),
+            search_index,
+            title,
+            description,
+        )
+        self._declarations.append((declaration, Rules(read, dict(columns or {}))))
+
+    def reflect(self, *, read: Rule = ADMINISTRATORS) -> None:
+        """Serve every table and view of the database that exists, under one rule."""
+        self._declare()
+        self._reflected = Rules(read)
+
+    def _declare(self) -> None:
+        if self._parts is not None:
+            raise OperatorError("resources are declared before the app is started or asked")
+
+    def on_startup(self, hook: Hook) -> Hook:
+        """Run ``hook`` (sync or async) before the first request; as a decorator."""
+        self._startup_hooks.append(hook)
+        return hook
+
+    def on_shutdown(self, hook: Hook) -> Hook:
+        """Run ``hook`` (sync or async) after the last request; as a decorator."""
+        self._shutdown_hooks.append(hook)
+        return hook
+
+    # The users' own code
+
+    @property
+    def sessions(self) -> sa.Engine:
+        """An SQLAlchemy engine on the app's database, over the driver that Hekla uses."""
+        if self._sessions is None:
+            self._sessions = engine_for(self.url, self.settings)
+        return self._sessions
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """An ordinary SQLAlchemy session."""
+        with Session(self.sessions) as session:
+            yield session
+
+    def create_tables(self) -> None:
+        """Create the tables of all models, and of their metadata, that are not there."""
+        metadatas: dict[sa.MetaData, None] = {}
+        for declaration, _ in self._declarations:
+            table = sa.inspect(declaration.entity, raiseerr=False)
+            local = getattr(table, "local_table", declaration.entity)
+            if isinstance(local, sa.Table):
+                metadatas[local.metadata] = None
+        for metadata in metadatas:
+            metadata.create_all(self.sessions)
+
+    # Life
+
+    def prepare(self) -> None:
+        """Put the parts together; what is wrong with the declarations is said here."""
+        if self._parts is None:
+            self._parts = _Parts(self)
+            for warning in self._parts.schema.warnings:
+                logger.warning("%s", warning)
+
+    async def startup(self) -> None:
+        """Prepare, run the startup hooks, and open the database."""
+        if self._running:
+            return
+        for hook in self._startup_hooks:
+            result = hook()
+            if inspect.isawaitable(result):
+                await result
+        self.prepare()
+        await self.store.start()
+        self._running = True
+
+    async def shutdown(self) -> None:
+        """Close the database and run the shutdown hooks."""
+        if not self._running:
+            return
+        self._running = False
+        await self.store.close()
+        for hook in self._shutdown_hooks:
+            result = hook()
+            if inspect.isawaitable(result):
+                await result
+        if self._sessions is not None:
+            self._sessions.dispose()
+            self._sessions = None
+
+    @property
+    def parts(self) -> _Parts:
+        self.prepare()
+        assert self._parts is not None
+        return self._parts
+
+    @property
+    def schema(self) -> Schema:
+        """All that is served, described."""
+        return self.parts.schema
+
+    @property
+    def store(self) -> Store:
+        return self.parts.store
+
+    @property
+    def engine(self) -> Engine:
+        """The one door to the rows: ``await app.engine.read(question, actor)``."""
+        return self.parts.engine
+
+    # Requests
+
+    async def handle(self, request: Request) -> Response:
+        """Answer one request."""
+        return await self.parts.web.handle(request)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """The app as an ASGI callable."""
+        await self._asgi(scope, receive, send)
+
+    def __rsgi_init__(self, loop: Any) -> None:
+        self._rsgi.__rsgi_init__(loop)
+        # One call less for each request, now that nothing changes any more.
+        self._rsgi._handle = self.parts.web.handle
+
+    def __rsgi_del__(self, loop: Any) -> None:
+        self._rsgi.__rsgi_del__(loop)
+
+    # Answers about the app
+
+    def routes(self) -> list[Listed]:
+        """Every address there is, with its methods."""
+        return self.parts.face.routes()
+
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI 3.1 document, as anybody may see it who is not signed in."""
+        parts = self.parts
+        return openapi(
+            parts.schema,
+            parts.policy.access(ANONYMOUS),
+            self.settings,
+            title=self.title,
+            version=self.version,
+            prefix=self._prefix,
+        )
+
+    async def explain(
+        self, method: str, target: str, actor: Actor = ANONYMOUS
+    ) -> Explanation:
+        """What ``GET target`` becomes in SQL. Raises Problem as the request itself would."""
+        path, _, query = target.partition("?")
+        request = Request(method, path, query, actor=actor, settings=self.settings)
+        running = self._running
+        await self.startup()
+        try:
+            question = self.parts.face.question(request)
+            sql, binds, lines = await self.engine.explain(question, actor)
+        finally:
+            if not running:
+                await self.shutdown()
+        return Explanation(sql, tuple(binds), tuple(lines))
+
+
+class _Parts:
+    """What an app consists of once its declarations are complete."""
+
+    def __init__(self, app: Hekla) -> None:
+        self.store = open_store(app.url, app.settings)
+        self.schema, rules = self._schema(app)
+        self.policy = Policy(self.schema, rules)
+        self.engine = Engine(self.schema, self.policy, self.store, app.settings)
+        router = Router(app._prefix)
+        secret = app.settings.secret or unquote(app.url)
+        self.face = RestFace(self.engine, router, secret, describe=app.openapi, title=app.title)
+        self.web = WebApplication(router, app.settings)
+
+    def _schema(self, app: Hekla) -> tuple[Schema, dict[str, Rules]]:
+        if app._reflected is not None:
+            if app._declarations:
+                raise OperatorError("an app either declares resources or reflects a database")
+            engine = engine_for(app.url, app.settings, read_only=True)
+            try:
+                schema = reflect(engine)
+            finally:
+                engine.dispose()
+            return schema, {resource.name: app._reflected for resource in schema}
+        declarations = [declaration for declaration, _ in app._declarations]
+        schema = build_schema(declarations, self.store.dialect)
+        by_entity = {
+            resource.name: rules
+            for resource, (_, rules) in zip(schema, app._declarations, strict=True)
+        }
+        return schema, by_entity

@@ -1,0 +1,105 @@
+"""The one door: every face, job and page gets at rows through here, under the rules.
+
+A question is a shape and its values. The plan of a shape, for actors who may see the same, is
+compiled once; then a request is: look up the plan, fill in the values, run, hand on the body
+as the database wrote it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+from hekla.actor import Actor
+from hekla.policy.access import Access, Policy
+from hekla.policy.guard import guard
+from hekla.query.ast import Aggregate
+from hekla.query.shape import Question, Shape
+from hekla.schema.resource import Schema
+from hekla.settings import Settings
+from hekla.sql.aggregate import compile_aggregate
+from hekla.cache import Cache
+from hekla.sql.plan import Plan, render
+from hekla.sql.scope import Scope
+from hekla.sql.select import compile_rows, compile_select
+from hekla.store.protocol import Store
+
+__all__ = ["Answer", "Engine"]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The JSON ``body``, and of a list the ``size`` of it, the ``total`` if it was asked for,
+    and the sort values ``last`` that a cursor continues from."""
+
+    body: bytes
+    size: int = 1
+    total: int | None = None
+    last: tuple[Any, ...] | None = None
+
+
+class Engine:
+    """Answers questions about the rows of one store, as far as an actor may see them."""
+
+    def __init__(self, schema: Schema, policy: Policy, store: Store, settings: Settings) -> None:
+        self.schema = schema
+        self.policy = policy
+        self.store = store
+        self.settings = settings
+        self._plans: Cache[tuple[Shape, Access, bool], Plan] = Cache(settings.plan_cache_size)
+
+    async def read(self, question: Question, actor: Actor) -> Answer | None:
+        """The answer, or None where the one row that was asked for is not there to be seen.
+
+        Raises Problem for what may not be asked, and for what the store cannot do.
+        """
+        plan = self.plan(question.shape, self.policy.access(actor))
+        row = await self.store.fetch(plan, plan.bind(question.values, actor))
+        if row is None:
+            return None
+        body = row[0] if isinstance(row[0], bytes) else row[0].encode()
+        if len(row) == 1:
+            return Answer(body)
+        return _answer(plan, body, row)
+
+    def stream(self, question: Question, actor: Actor) -> AsyncIterator[list[tuple[Any, ...]]]:
+        """The rows one by one, in batches, each a tuple that holds its JSON."""
+        plan = self.plan(question.shape, self.policy.access(actor), rows=True)
+        return self.store.stream(plan, plan.bind(question.values, actor))
+
+    async def explain(self, question: Question, actor: Actor) -> tuple[str, list[Any], list[str]]:
+        """The statement, its binds, and how the database goes about it."""
+        plan = self.plan(question.shape, self.policy.access(actor))
+        args = plan.bind(question.values, actor)
+        return plan.sql, args, await self.store.explain(plan, args)
+
+    def plan(self, shape: Shape, access: Access, *, rows: bool = False) -> Plan:
+        """The statement for ``shape``, compiled when it is first asked for."""
+        key = (shape, access, rows)
+        plan = self._plans.get(key)
+        if plan is None:
+            plan = self._compile(shape, access, rows)
+            self._plans.put(key, plan)
+        return plan
+
+    def _compile(self, shape: Shape, access: Access, rows: bool) -> Plan:
+        query = guard(shape.query, access)
+
+        def statement(*, careful: bool = False) -> Any:
+            scope = Scope(self.schema, access, self.store.dialect, careful=careful)
+            if isinstance(query, Aggregate):
+                return compile_aggregate(scope, query)
+            return compile_rows(scope, query) if rows else compile_select(scope, query)
+
+        return render(statement(), self.store.dialect, lambda: statement(careful=True))
+
+
+def _answer(plan: Plan, body: bytes, row: tuple[Any, ...]) -> Answer:
+    named = dict(zip(plan.columns, row, strict=True))
+    last = named.get("last")
+    keys = json.loads(last) if last is not None else []
+    # Of the rows' sort values the last count; a single one stands by itself.
+    after = (keys[-1] if isinstance(keys[-1], list) else keys) if keys and named["size"] else None
+    return Answer(body, named["size"], named.get("total"), tuple(after) if after else None)

@@ -1,0 +1,231 @@
+"""One resource over HTTP: the list, the rows, the aggregates."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from hekla.cache import Cache
+from hekla.engine import Answer, Engine
+from hekla.errors import AMBIGUOUS_KEY, INTERNAL, NOT_FOUND, Problem
+from hekla.faces.rest.aggregates import parse_aggregate
+from hekla.faces.rest.cursor import START, CursorCodec, Position, invalid_cursor, ordering_tag
+from hekla.faces.rest.export import CSV, NDJSON, export
+from hekla.faces.rest.keys import key_condition, parse_key
+from hekla.faces.rest.parse import Pairs, parse_item, parse_list
+from hekla.faces.rest.prepared import Prepared, cursor_value, prepare, skeleton
+from hekla.policy.access import Access
+from hekla.query.ast import Select
+from hekla.query.shape import Question, parameterize
+from hekla.schema.resource import Resource
+from hekla.policy.order import complete_order
+from hekla.web.negotiate import negotiate
+from hekla.web.query_string import split_query
+from hekla.web.request import Request
+from hekla.web.response import Response
+
+__all__ = ["ResourceEndpoint"]
+
+JSON = "application/json"
+_JSON_HEADER = ("content-type", JSON)
+_LIST_FORMS = (JSON, NDJSON, CSV)
+_JSON_ONLY = (JSON,)
+
+class ResourceEndpoint:
+    """``GET /tasks``, ``/tasks/7`` and ``/tasks/aggregate``."""
+
+    def __init__(self, engine: Engine, resource: Resource, cursors: CursorCodec) -> None:
+        self.engine = engine
+        self.resource = resource
+        self._cursors = cursors
+        self._prepared: Cache[tuple[Any, ...], Prepared] = Cache(engine.settings.plan_cache_size)
+
+    async def __call__(self, request: Request, rest: str) -> Response:
+        if not rest:
+            return await self._list(request)
+        if rest == "aggregate":
+            return await self._aggregate(request)
+        return await self._item(request, rest)
+
+    def question(self, request: Request, rest: str) -> Question:
+        """The question that the request asks, without asking it."""
+        access = self.engine.policy.access(request.actor)
+        pairs = split_query(request.query)
+        if not rest:
+            positions = [self._cursors.decode(text) for name, text in pairs if name == "cursor"]
+            return self._prepare(pairs, access, "list", next(iter(positions), None))[1]
+        if rest == "aggregate":
+            return self._prepare(pairs, access, "aggregate")[1]
+        keys = parse_key(rest, self.resource, access.columns(self.resource))
+        if not keys:
+            raise self._not_found()
+        return self._item_question(keys[0], pairs, access)
+
+    def _not_found(self) -> Problem:
+        return Problem(NOT_FOUND, f"{self.resource.title or self.resource.name} not found")
+
+    # One row
+
+    async def _item(self, request: Request, rest: str) -> Response:
+        accept = request.headers.get("accept")
+        if accept is not None:
+            negotiate(request, _JSON_ONLY)
+        actor = request.actor
+        access = self.engine.policy.access(actor)
+        keys = parse_key(rest, self.resource, access.columns(self.resource))
+        pairs = split_query(request.query) if request.query else ()
+        found: Answer | None = None
+        for key in keys:
+            answer = await self.engine.read(self._item_question(key, pairs, access), actor)
+            if answer is not None and found is not None:
+                raise Problem(
+                    AMBIGUOUS_KEY,
+                    "The server cannot tell which row this address means; "
+                    f"ask for it by GET /{self.resource.name}?{self.resource.key[0]}=….",
+                )
+            found = answer or found
+        if found is None:
+            if pairs:
+                parse_item(pairs, self.resource, access, self.engine.settings)
+            raise self._not_found()
+        return Response(200, found.body, [_JSON_HEADER])
+
+    def _item_question(self, key: tuple[Any, ...], pairs: Pairs, access: Access) -> Question:
+        nulls = tuple([value is None for value in key])
+        mark = (access, "item", nulls, *pairs)
+        prepared = self._prepared.get(mark)
+        if prepared is None:
+            query = parse_item(pairs, self.resource, access, self.engine.settings)
+            where = key_condition(self.resource, key)
+            prepared = prepare(replace(query, where=where))
+            self._prepared.put(mark, prepared)
+        values = tuple([value for value in key if value is not None])
+        if len(prepared.sources) == len(values):
+            return Question(prepared.shape, values)
+        query = parse_item(pairs, self.resource, access, self.engine.settings)
+        return parameterize(replace(query, where=key_condition(self.resource, key)))
+
+    # The list
+
+    async def _list(self, request: Request) -> Response:
+        form = JSON
+        if request.headers.get("accept") is not None:
+            form = negotiate(request, _LIST_FORMS)
+        pairs = split_query(request.query) if request.query else []
+        access = self.engine.policy.access(request.actor)
+        if form != JSON:
+            query = parse_list(
+                pairs, self.resource, access, self.engine.settings, export=True
+            )
+            return await export(self.engine, _plain(query), request.actor, form)
+        position = None
+        for name, text in pairs:
+            if name == "cursor":
+                position = self._cursors.decode(text)
+        prepared, question = self._prepare(pairs, access, "list", position)
+        answer = await self.engine.read(question, request.actor)
+        if answer is None:
+            raise Problem(INTERNAL)
+        return Response(200, answer.body, self._list_headers(request, prepared, question, answer))
+
+    def _prepare(
+        self, pairs: Pairs, access: Access, kind: str, position: Position | None = None
+    ) -> tuple[Prepared, Question]:
+        where = (position.tag, position.nulls) if position is not None else None
+        mark = (access, kind, where, skeleton(pairs, kind == "aggregate"))
+        prepared = self._prepared.get(mark)
+        after = position.values if position is not None else ()
+        if prepared is not None:
+            try:
+                return prepared, prepared.question(pairs, after)
+            except ValueError:
+                # Parsing it anew says where the fault is.
+                pass
+        if kind == "aggregate":
+            prepared = prepare(
+                parse_aggregate(pairs, self.resource, access, self.engine.settings)
+            )
+        else:
+            prepared = self._prepare_list(pairs, access, position)
+        question = prepared.question(pairs, after)
+        self._prepared.put(mark, prepared)
+        return prepared, question
+
+    def _prepare_list(self, pairs: Pairs, access: Access, position: Position | None) -> Prepared:
+        query = parse_list(pairs, self.resource, access, self.engine.settings)
+        if position is None:
+            return prepare(query)
+        orders = complete_order(access, self.resource, query)
+        tag = ordering_tag(self.resource.name, orders)
+        if position is not START:
+            if position.tag != tag or len(position.values) != len(orders):
+                raise invalid_cursor("it belongs to another list or another order_by")
+            after = tuple(
+                None if value is None else cursor_value(place)
+                for place, value in enumerate(position.values)
+            )
+            query = replace(query, after=after)
+        return prepare(query, tag)
+
+    def _list_headers(
+        self, request: Request, prepared: Prepared, question: Question, answer: Answer
+    ) -> list[tuple[str, str]]:
+        headers = [_JSON_HEADER]
+        if answer.total is not None:
+            headers.append(("x-total-count", str(answer.total)))
+        limit = question.values[prepared.limit] if prepared.limit is not None else None
+        full = limit is not None and 0 < limit <= answer.size
+        links = []
+        if prepared.tag:
+            if full and answer.last is not None:
+                cursor = self._cursors.encode(prepared.tag, answer.last)
+                headers.append(("x-next-cursor", cursor))
+                links.append(_link(request, "cursor", cursor, "next"))
+        else:
+            skip = question.values[prepared.offset] if prepared.offset is not None else 0
+            if full and limit is not None:
+                links.append(_link(request, "skip", str(skip + limit), "next"))
+            if skip and limit:
+                links.append(_link(request, "skip", str(max(0, skip - limit)), "prev"))
+        if links:
+            headers.append(("link", ", ".join(links)))
+        return headers
+
+    # Aggregates
+
+    async def _aggregate(self, request: Request) -> Response:
+        if request.headers.get("accept") is not None:
+            negotiate(request, _JSON_ONLY)
+        pairs = split_query(request.query) if request.query else []
+        access = self.engine.policy.access(request.actor)
+        prepared, question = self._prepare(pairs, access, "aggregate")
+        answer = await self.engine.read(question, request.actor)
+        if answer is None:
+            raise Problem(INTERNAL)
+        return Response(200, answer.body, self._list_headers(request, prepared, question, answer))
+
+
+def _plain(query: Select) -> Question:
+    """The question with its values where they are: an export is not worth remembering."""
+    question = parameterize(query)
+    return Question(
+        question.shape,
+        tuple(getattr(value, "value", value) for value in question.values),
+    )
+
+
+def _link(request: Request, name: str, value: str, relation: str) -> str:
+    """One target of a Link header (RFC 8288): this address with one parameter changed."""
+    skipped = f"{name}="
+    parts = [part for part in request.query.split("&") if part and not part.startswith(skipped)]
+    parts.append(skipped + value)
+    target = f"{request.base}{request.path}?{'&'.join(parts)}"
+    if not target.isascii() or any(character in target for character in '<>" \\^`{|}'):
+        target = "".join([_escape(character) for character in target])
+    return f'<{target}>; rel="{relation}"'
+
+
+def _escape(character: str) -> str:
+    if character.isascii() and character not in '<>" \\^`{|}':
+        return character
+    return "".join(f"%{byte:02X}" for byte in character.encode("utf-8", "replace"))

@@ -1,0 +1,94 @@
+"""Requests that were understood once: the next one of the same form is not parsed again.
+
+Two requests whose parameters have the same names in the same order, and equal texts wherever
+the text is more than a value, ask the same question about other values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hekla.faces.rest.filters import Sourced
+from hekla.faces.rest.parse import Pairs
+from hekla.query.ast import Aggregate, Select
+from hekla.query.shape import Question, Shape, parameterize
+
+__all__ = ["Prepared", "prepare", "skeleton"]
+
+# Parameters whose text decides about the statement; all others are read as values.
+_STRUCTURAL = frozenset(
+    {"fields", "include", "order_by", "count", "distinct", "or", "and", "not", "having"}
+    | {"group_by", "count_distinct", "sum", "avg", "min", "max"}
+)
+
+
+def skeleton(pairs: Pairs, aggregate: bool = False) -> tuple[Any, ...]:
+    """What two requests must have in common to ask the same question about other values."""
+    return tuple(
+        [
+            (name, text)
+            if name in _STRUCTURAL
+            or name.endswith("isnull")
+            or (name == "search" and (aggregate or not text.strip()))
+            else name
+            for name, text in pairs
+        ]
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A shape, and where each of its values comes from.
+
+    ``sources`` holds ``(position, convert)`` for a pair of the query string, ``(-1 - n, None)``
+    for value ``n`` of the cursor, and ``(None, value)`` for a value that is always the same.
+    ``limit`` and ``offset`` tell which values these are, ``tag`` names the ordering.
+    """
+
+    shape: Shape
+    sources: tuple[tuple[int | None, Any], ...]
+    limit: int | None = None
+    offset: int | None = None
+    tag: str = ""
+
+    def question(self, pairs: Pairs, after: Sequence[Any] = ()) -> Question:
+        """The question with the values of this request; ValueError if one does not fit."""
+        values = []
+        for position, convert in self.sources:
+            if position is None:
+                values.append(convert)
+            elif position >= 0:
+                values.append(convert(pairs[position][1]))
+            else:
+                values.append(after[-1 - position])
+        return Question(self.shape, tuple(values))
+
+
+def cursor_value(place: int) -> Sourced:
+    """The marker of value ``place`` of a cursor, to be put into ``Select.after``."""
+    return Sourced(None, -1 - place, _same)
+
+
+def _same(text: str) -> Any:
+    return text
+
+
+def prepare(query: Select | Aggregate, tag: str = "") -> Prepared:
+    """Take ``query``, whose values know where they came from, as the model of its like."""
+    question = parameterize(query)
+    sources: list[tuple[int | None, Callable[[str], Any] | Any]] = []
+    for value in question.values:
+        if isinstance(value, Sourced):
+            sources.append((value.position, value.convert if value.position >= 0 else None))
+        else:
+            sources.append((None, value))
+    shaped = question.shape.query
+    return Prepared(
+        question.shape,
+        tuple(sources),
+        None if shaped.limit is None else shaped.limit.index,
+        None if shaped.offset is None else shaped.offset.index,
+        tag,
+    )

@@ -1,0 +1,127 @@
+"""All addresses of the REST face, put on a router."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hekla.engine import Engine
+from hekla.errors import METHOD_NOT_ALLOWED, NOT_FOUND, OperatorError, Problem
+from hekla.faces.rest.cursor import CursorCodec
+from hekla.faces.rest.endpoint import ResourceEndpoint
+from hekla.faces.rest.pages import index_page, reference_page
+from hekla.query.shape import Question
+from hekla.schema.describe import describe
+from hekla.schema.names import path_segment
+from hekla.web.negotiate import negotiate
+from hekla.web.request import Request
+from hekla.web.response import Response, json_response
+from hekla.web.router import Router
+
+__all__ = ["Listed", "RestFace"]
+
+_READ = ("GET", "HEAD", "OPTIONS")
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One address, for ``hekla routes``."""
+
+    methods: tuple[str, ...]
+    path: str
+    description: str
+
+
+class RestFace:
+    """The lists and rows of every resource, and the pages that describe them."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        router: Router,
+        secret: str,
+        *,
+        describe: Callable[[], Mapping[str, Any]],
+        title: str,
+    ) -> None:
+        self.engine = engine
+        self._router = router
+        self._describe = describe
+        self._title = title
+        self._document: Response | None = None
+        cursors = CursorCodec(secret)
+        self._endpoints: dict[str, ResourceEndpoint] = {}
+        pages: dict[str, Callable[[Request], Awaitable[Response]]] = {
+            "/": self._index,
+            "/openapi.json": self._openapi,
+            "/docs": self._docs,
+            "/healthz": self._healthz,
+            "/readyz": self._readyz,
+        }
+        for path, handler in pages.items():
+            router.add_page(path, {"GET": handler})
+        for resource in engine.schema:
+            endpoint = ResourceEndpoint(engine, resource, cursors)
+            try:
+                router.add(resource.name, endpoint)
+            except ValueError as error:
+                raise OperatorError(f"{resource.name}: {error}; give it another name=") from error
+            self._endpoints[resource.name] = endpoint
+
+    def question(self, request: Request) -> Question:
+        """The question that a request asks; Problem ``not_found`` if it asks none."""
+        if request.method not in ("GET", "HEAD"):
+            raise Problem(METHOD_NOT_ALLOWED, "Only GET and HEAD can be explained.")
+        route, rest = self._router.find(request.path)
+        endpoint = route.endpoint
+        if not isinstance(endpoint, ResourceEndpoint):
+            raise Problem(NOT_FOUND, "No rows are read at this address.")
+        return endpoint.question(request, rest)
+
+    def routes(self) -> list[Listed]:
+        prefix = self._router.prefix
+        listed = []
+        for resource in self.engine.schema:
+            path = f"{prefix}/{path_segment(resource.name)}"
+            listed.append(Listed(_READ, path, f"the rows of {resource.name}"))
+            if resource.key:
+                key = ",".join(f"{{{name}}}" for name in resource.key)
+                listed.append(Listed(_READ, f"{path}/{key}", f"one row of {resource.name}"))
+            listed.append(Listed(_READ, f"{path}/aggregate", f"figures about {resource.name}"))
+        for path, description in (
+            ("/", "the list of resources"),
+            ("/docs", "the reference, for people"),
+            ("/openapi.json", "the reference, for programs"),
+            ("/healthz", "whether the process lives"),
+            ("/readyz", "whether the database answers"),
+        ):
+            listed.append(Listed(_READ, f"{prefix}{path}", description))
+        return listed
+
+    async def _index(self, request: Request) -> Response:
+        access = self.engine.policy.access(request.actor)
+        resources = [
+            {**entry, "url": self._router.prefix + entry["url"]}
+            for entry in describe(self.engine.schema)
+            if access.rows(self.engine.schema[entry["name"]]) is not False
+        ]
+        form = negotiate(request, ("application/json", "text/html; charset=utf-8"))
+        if form == "application/json":
+            return json_response({"resources": resources}, headers=[("vary", "Accept")])
+        return index_page(self._title, resources, self._router.prefix)
+
+    async def _openapi(self, request: Request) -> Response:
+        if self._document is None:
+            self._document = json_response(self._describe())
+        return self._document
+
+    async def _docs(self, request: Request) -> Response:
+        return reference_page(self._title, self._router.prefix)
+
+    async def _healthz(self, request: Request) -> Response:
+        return json_response({"status": "ok"}, headers=[("cache-control", "no-store")])
+
+    async def _readyz(self, request: Request) -> Response:
+        await self.engine.store.ping()
+        return json_response({"status": "ok"}, headers=[("cache-control", "no-store")])

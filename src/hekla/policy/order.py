@@ -1,0 +1,36 @@
+"""Orderings made total by what the actor may see."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hekla.errors import UNSUPPORTED, Problem
+from hekla.policy.access import Access
+from hekla.query.ast import Order, Path, Select
+from hekla.schema.resource import Resource
+
+__all__ = ["complete_order"]
+
+
+def complete_order(access: Access, resource: Resource, query: Select) -> tuple[Order, ...]:
+    """What was asked, and then the key, so that no two rows tie.
+
+    Without a key all columns that can be sorted take its place. With ``distinct`` only the
+    chosen fields may order rows.
+    """
+    visible = access.columns(resource)
+    asked = {order.path.column for order in query.order_by if not order.path.relations}
+    if query.distinct and query.fields is not None:
+        ties: Sequence[str] = query.fields
+        if any(order.path.relations or order.path.column not in ties for order in query.order_by):
+            raise Problem(UNSUPPORTED, "With distinct, order_by takes only what is in fields.")
+    elif resource.key and all(name in visible for name in resource.key):
+        ties = resource.key
+        if asked.issuperset(ties):
+            ties = ()
+    else:
+        ties = tuple(visible)
+    rest = tuple(
+        Order(Path((), name)) for name in ties if name not in asked and visible[name].type.sortable
+    )
+    return query.order_by + rest

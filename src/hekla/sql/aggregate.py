@@ -1,0 +1,106 @@
+"""Figures over groups of rows, as one statement whose result is the JSON body."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from hekla.errors import UNSUPPORTED, Problem
+from hekla.query.ast import Aggregate, Measure
+from hekla.query.shape import Hole
+from hekla.schema.resource import Column
+from hekla.sql.conditions import compile_condition
+from hekla.sql.json import Json, array_of, object_of
+from hekla.sql.order import compile_path
+from hekla.sql.plan import ValueSlot
+from hekla.sql.scope import Scope, Source
+
+__all__ = ["compile_aggregate"]
+
+_COMPARE = {
+    "exact": "__eq__",
+    "ne": "__ne__",
+    "gt": "__gt__",
+    "gte": "__ge__",
+    "lt": "__lt__",
+    "lte": "__le__",
+}
+
+
+def _measured(
+    scope: Scope, source: Source, measure: Measure
+) -> tuple[Column | None, sa.ColumnElement[Any]]:
+    """The aggregate as SQL computes it, and the column it is of."""
+    if measure.path is None:
+        return None, sa.func.count()
+    column, value = compile_path(scope, source, measure.path)
+    if measure.function == "count":
+        return column, sa.func.count(value)
+    if measure.function not in column.type.aggregates:
+        raise Problem(UNSUPPORTED, f"“{measure.path}” has no {measure.function}.")
+    if measure.function == "count_distinct":
+        return column, sa.func.count(value.distinct())
+    return column, column.type.aggregate(scope.dialect, measure.function, value)
+
+
+def compile_aggregate(scope: Scope, query: Aggregate) -> sa.Select[Any]:
+    """One statement of one row: ``body``, an array with an object for each group, and ``size``."""
+    resource = scope.schema[query.resource]
+    source = scope.source(resource)
+    conditions = scope.row_rule(source)
+    if query.where is not None:
+        conditions.append(compile_condition(scope, source, query.where))
+
+    labels: dict[str, sa.ColumnElement[Any]] = {}
+    groups = []
+    for place, path in enumerate(query.group_by):
+        column, value = compile_path(scope, source, path)
+        if not column.type.sortable:
+            raise Problem(UNSUPPORTED, f"Rows cannot be grouped by “{path}”.")
+        labels[str(path)] = value
+        groups.append((str(path), column, value.label(f"g{place}")))
+    measures = []
+    for place, measure in enumerate(query.measures):
+        of, value = _measured(scope, source, measure)
+        labels[measure.name] = value
+        measures.append((measure, of, value.label(f"m{place}")))
+
+    inner = (
+        sa.select(*(value for _, _, value in groups), *(value for _, _, value in measures))
+        .select_from(source.alias)
+        .where(*conditions)
+    )
+    if groups:
+        inner = inner.group_by(*(value.element for _, _, value in groups))
+    for having in query.having:
+        _, value = _measured(scope, source, having.measure)
+        assert isinstance(having.value, Hole)
+        bound = ValueSlot(having.value.index).bind(type_=sa.types.NullType())
+        inner = inner.having(getattr(value, _COMPARE[having.lookup])(bound))
+    terms = [
+        labels[name].desc() if descending else labels[name].asc()
+        for name, descending in query.order_by
+    ]
+    asked = {name for name, _ in query.order_by}
+    terms += [value.element.asc() for name, _, value in groups if name not in asked]
+    inner = inner.order_by(*terms)
+    if query.limit is not None:
+        assert isinstance(query.limit, Hole)
+        inner = inner.limit(ValueSlot(query.limit.index).bind(type_=sa.Integer()))
+    if query.offset is not None:
+        assert isinstance(query.offset, Hole)
+        inner = inner.offset(ValueSlot(query.offset.index).bind(type_=sa.Integer()))
+    table = inner.subquery("g")
+
+    pairs = [(name, Json(scope.json(column, table.c[label.name]))) for name, column, label in groups]
+    for measure, of, label in measures:
+        value = table.c[label.name]
+        if of is not None and measure.function in ("sum", "avg", "min", "max"):
+            figure = of.type.aggregate_type(measure.function)
+            value = figure.json(scope.dialect, value, guarded=True)
+        pairs.append((measure.name, Json(value)))
+    body = array_of(object_of(pairs, scope.dialect), scope.dialect)
+    if scope.dialect == "postgresql":
+        body = sa.cast(body, sa.Text())
+    return sa.select(body.label("body"), sa.func.count().label("size")).select_from(table)

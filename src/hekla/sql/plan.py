@@ -1,0 +1,156 @@
+"""A plan: the text of one statement and the recipe that turns values into its binds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects.mysql import asyncmy as _asyncmy
+from sqlalchemy.dialects.postgresql import asyncpg as _asyncpg
+from sqlalchemy.engine.interfaces import Dialect as SQLAlchemyDialect
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.elements import BindParameter
+
+from hekla.actor import Actor
+from hekla.policy.rules import MeValue
+from hekla.schema.types import Dialect, Type, type_of
+
+__all__ = ["DIALECTS", "Plan", "SlotParameter", "ValueSlot", "render"]
+
+Convert = Callable[[Any], Any]
+
+DIALECTS: dict[Dialect, SQLAlchemyDialect] = {
+    "sqlite": sqlite.dialect(paramstyle="qmark"),  # type: ignore[no-untyped-call]
+    "postgresql": _asyncpg.dialect(),
+    "mysql": _asyncmy.dialect(),
+}
+
+
+class SlotParameter(BindParameter[Any]):
+    """A bound parameter that is filled from value number ``slot`` of a query."""
+
+    inherit_cache = True
+
+    def __init__(
+        self, slot: int, convert: Convert | None, type_: sa.types.TypeEngine[Any] | None
+    ) -> None:
+        super().__init__(f"v{slot}", None, type_=type_, unique=True, required=False)
+        self.slot = slot
+        self.convert = convert
+
+
+class ValueSlot:
+    """The place of one value; see :class:`hekla.schema.types.Slot`."""
+
+    __slots__ = ("index",)
+
+    def __init__(self, index: int) -> None:
+        self.index = index
+
+    def bind(
+        self, convert: Convert | None = None, type_: sa.types.TypeEngine[Any] | None = None
+    ) -> sa.ColumnElement[Any]:
+        return SlotParameter(self.index, convert, type_)
+
+
+def _actor_value(path: tuple[str, ...], type_: Type) -> Callable[[Actor], Any]:
+    """How to take a value of the actor and make it fit the column it is compared with.
+
+    A value that does not fit (a text where the column holds integers) becomes NULL, which
+    equals nothing: the rule then lets nothing through.
+    """
+
+    def value(actor: Actor) -> Any:
+        found = actor.claims.get(path[1]) if path[0] == "claims" else getattr(actor, path[0])
+        if found is None or isinstance(found, bool):
+            return found
+        try:
+            return type_.parse(str(found))
+        except ValueError:
+            return None
+
+    return value
+
+
+class Plan:
+    """One compiled statement. ``columns`` names what its row holds, the JSON body first."""
+
+    __slots__ = ("_careful", "_careful_sql", "_rest", "_slots", "columns", "sql")
+
+    def __init__(
+        self,
+        sql: str,
+        slots: Sequence[tuple[int, Convert | None]],
+        rest: Sequence[tuple[int, Callable[[Actor], Any]]],
+        columns: tuple[str, ...],
+        careful: Callable[[], str] | None = None,
+    ) -> None:
+        self.sql = sql
+        self.columns = columns
+        self._slots = tuple(slots)
+        self._rest = tuple(rest)
+        self._careful = careful
+        self._careful_sql: str | None = None
+
+    def bind(self, values: Sequence[Any], actor: Actor) -> list[Any]:
+        """The arguments for the driver, in the order of the statement's parameters."""
+        args = [
+            values[index] if convert is None else convert(values[index])
+            for index, convert in self._slots
+        ]
+        # In the order of their places, so that each insertion finds its own.
+        for position, value in self._rest:
+            args.insert(position, value(actor))
+        return args
+
+    def careful_sql(self) -> str:
+        """The same statement with the same parameters, for rows that the fast one stumbles on."""
+        if self._careful_sql is None:
+            self._careful_sql = self._careful() if self._careful is not None else self.sql
+        return self._careful_sql
+
+
+def _compile(statement: sa.Select[Any], dialect: Dialect) -> SQLCompiler:
+    compiled = statement.compile(dialect=DIALECTS[dialect])
+    assert isinstance(compiled, SQLCompiler)
+    return compiled
+
+
+def render(
+    statement: sa.Select[Any],
+    dialect: Dialect,
+    careful: Callable[[], sa.Select[Any]] | None = None,
+) -> Plan:
+    """Compile ``statement`` to text, once, and work out where each bind comes from."""
+    compiled = _compile(statement, dialect)
+    sqlalchemy_dialect = DIALECTS[dialect]
+    slots: list[tuple[int, Convert | None]] = []
+    rest: list[tuple[int, Callable[[Actor], Any]]] = []
+    for position, name in enumerate(compiled.positiontup or ()):
+        bind = compiled.binds[name]
+        if isinstance(bind, SlotParameter):
+            slots.append((bind.slot, bind.convert))
+            continue
+        processor = bind.type.dialect_impl(sqlalchemy_dialect).bind_processor(sqlalchemy_dialect)
+        if isinstance(bind, MeValue):
+            take = _actor_value(bind.me_path, type_of(bind.type, dialect))
+        else:
+            take = _constant(bind.effective_value)
+        rest.append((position, _processed(take, processor) if processor is not None else take))
+    return Plan(
+        str(compiled),
+        slots,
+        rest,
+        tuple(column.name for column in statement.selected_columns),
+        (lambda: str(_compile(careful(), dialect))) if careful is not None else None,
+    )
+
+
+def _processed(take: Callable[[Actor], Any], processor: Convert) -> Callable[[Actor], Any]:
+    return lambda actor: processor(take(actor))
+
+
+def _constant(value: Any) -> Callable[[Actor], Any]:
+    return lambda _: value

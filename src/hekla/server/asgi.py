@@ -2,47 +2,60 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
 
 from hekla.actor import ANONYMOUS
 from hekla.server.application import Application
+from hekla.server.departure import attend, watching
 from hekla.web.body import close_stream
 from hekla.web.headers import Headers
 from hekla.web.path import encode_decoded_path, normalize_raw_path
-from hekla.web.request import Request
+from hekla.web.request import ClientLeft, Request
+from hekla.web.response import Response
 
-__all__ = ["ASGI"]
+__all__ = ["ASGI", "StreamFailed"]
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
+logger = logging.getLogger("hekla")
+
+_BODILESS = frozenset({"GET", "HEAD", "DELETE", "OPTIONS", "TRACE"})
+
+
+class StreamFailed(Exception):
+    """A stream broke off: it tells the server to close the connection. The cause is logged."""
+
 
 class ASGIRequest(Request):
     """A request from an ASGI scope."""
 
-    __slots__ = ("_receive_message", "_scope")
+    __slots__ = ("_body_is_over", "_receive_message", "_scope")
 
     def __init__(self, scope: Any, receive: Receive) -> None:
-        self.method = scope["method"]
-        raw = scope.get("raw_path")
-        path = normalize_raw_path(raw) if raw else encode_decoded_path(scope["path"])
-        base = scope.get("root_path") or ""
-        if base and path.startswith(base):
-            path = path[len(base) :]
-        self.path = path or "/"
-        self.query = scope["query_string"].decode("utf-8", "replace")
-        self.headers = Headers(
+        headers = Headers(
             [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
         )
+        self.method = scope["method"]
+        self.base = scope.get("root_path") or ""
+        self.path = _path(scope, self.base)
+        self.query = scope["query_string"].decode("utf-8", "replace")
+        self.headers = headers
         self.actor = ANONYMOUS
-        self.base = base
         self.is_head = False
         self._id = None
         self._body = None
         self._scope = scope
         self._receive_message = receive
+        self._body_is_over = (
+            self.method in _BODILESS
+            and headers.get("content-length") is None
+            and headers.get("transfer-encoding") is None
+        )
 
     @property
     def scheme(self) -> str:
@@ -62,13 +75,32 @@ class ASGIRequest(Request):
         return str(self._scope["http_version"])
 
     async def _receive(self) -> AsyncIterator[bytes]:
-        more = True
-        while more:
+        while not self._body_is_over:
             message = await self._receive_message()
-            if message["type"] != "http.request":
-                return
-            more = message.get("more_body", False)
+            if message["type"] == "http.disconnect":
+                raise ClientLeft
+            self._body_is_over = not message.get("more_body", False)
             yield message.get("body", b"")
+
+    async def departure(self) -> None:
+        """Wait until the client has left; nobody notices while a body is still to be read."""
+        if not self._body_is_over:
+            await asyncio.get_running_loop().create_future()
+        await self.departure_from_answer()
+
+    async def departure_from_answer(self) -> None:
+        """Wait until the client has left; what is left of its body is thrown away."""
+        while (await self._receive_message())["type"] != "http.disconnect":
+            pass
+
+
+def _path(scope: Any, base: str) -> str:
+    """The path below ``base``, as it was sent where the server says so."""
+    raw = scope.get("raw_path")
+    path = normalize_raw_path(raw.partition(b"?")[0]) if raw else encode_decoded_path(scope["path"])
+    if base and path.startswith(base) and path[len(base) : len(base) + 1] in ("", "/"):
+        path = path[len(base) :]
+    return path or "/"
 
 
 class ASGI:
@@ -78,35 +110,28 @@ class ASGI:
         self.application = application
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self._live(receive, send)
-        elif scope["type"] == "http":
+        if scope["type"] == "http":
             await self._answer(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._live(receive, send)
         elif scope["type"] == "websocket":
             await receive()
             await send({"type": "websocket.close", "code": 1000})
+        else:
+            raise ValueError(f"There is no ASGI scope of the type {scope['type']!r} here.")
 
     async def _answer(self, scope: Any, receive: Receive, send: Send) -> None:
-        response = await self.application.handle(ASGIRequest(scope, receive))
-        body = response.body
-        headers = [
-            (name.encode("latin-1"), value.encode("latin-1", "replace"))
-            for name, value in response.headers
-        ]
-        start = {"type": "http.response.start", "status": response.status, "headers": headers}
-        if isinstance(body, bytes):
-            if response.status not in (204, 304) and response.header("content-length") is None:
-                headers.append((b"content-length", b"%d" % len(body)))
-            await send(start)
-            await send({"type": "http.response.body", "body": body})
-            return
-        await send(start)
+        request = ASGIRequest(scope, receive)
         try:
-            async for piece in body:
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
-        finally:
-            await close_stream(body)
-        await send({"type": "http.response.body", "body": b""})
+            response = await attend(self.application.handle(request), request.departure)
+            body = response.body
+            if isinstance(body, bytes):
+                await send(_start(response, None if request.is_head else len(body)))
+                await send({"type": "http.response.body", "body": body})
+            else:
+                await _send_stream(request, response, body, send)
+        except ClientLeft:
+            return
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -123,3 +148,54 @@ class ASGI:
             await send({"type": "lifespan.shutdown.failed", "message": str(exc)})
             return
         await send({"type": "lifespan.shutdown.complete"})
+
+
+def _start(response: Response, length: int | None = None) -> Message:
+    """The first message of an answer, with the length of a body that comes in one piece."""
+    headers = [
+        (name.encode("latin-1"), value.encode("latin-1", "replace"))
+        for name, value in response.headers
+    ]
+    if (
+        length is not None
+        and response.status not in (204, 304)
+        and response.header("content-length") is None
+    ):
+        headers.append((b"content-length", b"%d" % length))
+    return {"type": "http.response.start", "status": response.status, "headers": headers}
+
+
+async def _send_stream(
+    request: ASGIRequest, response: Response, body: AsyncIterator[bytes], send: Send
+) -> None:
+    """Send a stream to its end; the stream is closed whatever happens.
+
+    Raises ClientLeft, or StreamFailed so that the server does not end the answer properly.
+    """
+    try:
+        async with watching(request.departure_from_answer):
+            await send(_start(response))
+            async for piece in body:
+                await _send_piece(request, piece, send)
+                # Neither a stream nor a fast client may keep the loop from all others.
+                await asyncio.sleep(0)
+            await send({"type": "http.response.body", "body": b""})
+    except (ClientLeft, StreamFailed):
+        raise
+    except Exception:
+        logger.exception("Request %s failed in mid-stream: %s", request.id, request.path)
+        raise StreamFailed(f"Request {request.id} was cut off; the cause is logged.") from None
+    finally:
+        await close_stream(body)
+
+
+async def _send_piece(request: ASGIRequest, piece: bytes, send: Send) -> None:
+    try:
+        async with asyncio.timeout(request.settings.stream_timeout):
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+    except TimeoutError:
+        logger.warning("Request %s was cut off: its client stopped reading", request.id)
+        raise StreamFailed(f"Request {request.id} was cut off.") from None
+    except OSError:
+        # How a server says that the client is gone (ASGI 2.4).
+        raise ClientLeft from None

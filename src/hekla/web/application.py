@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from time import perf_counter
 
 from hekla.actor import Actor
 from hekla.errors import INTERNAL, Problem
 from hekla.settings import Settings
-from hekla.web.body import close_stream
+from hekla.web.access_log import CLIENT_LEFT, AccessLog
+from hekla.web.body import begin_stream, close_stream
 from hekla.web.cors import Cors
 from hekla.web.limits import check_address, check_headers
 from hekla.web.representation import represent
-from hekla.web.request import Request
+from hekla.web.request import ClientLeft, Request
 from hekla.web.response import Response, problem_response
 from hekla.web.router import Route, Router, method_not_allowed
 
@@ -38,24 +41,40 @@ class WebApplication:
         settings: Settings,
         *,
         authenticate: Authenticate | None = None,
+        access_log: AccessLog | None = None,
     ) -> None:
         self.router = router
         self.settings = settings
         self.authenticate = authenticate
+        self.access_log = access_log
         self.checks_headers = True
         self._cors = Cors(settings.cors_origins) if settings.cors_origins else None
 
     async def handle(self, request: Request) -> Response:
-        """Answer a request. No exception comes out but the cancellation of the task."""
+        """Answer a request. Only ClientLeft and the cancellation of the task come out of it.
+
+        The first piece of a body that streams is there already, so what fails before it is
+        answered as a Problem.
+        """
+        log = self.access_log
+        started = perf_counter() if log is not None else 0.0
         if request.method == "HEAD":
             request.method, request.is_head = "GET", True
         request.settings = self.settings
         try:
             response = await self._answer(request)
+            if not isinstance(response.body, bytes) and not request.is_head:
+                response = Response(
+                    response.status, await begin_stream(response.body), response.headers
+                )
             if response.status == 200 and request.method == "GET":
                 response = await represent(request, response)
         except Problem as problem:
             response = problem_response(problem, request)
+        except (asyncio.CancelledError, ClientLeft):
+            if log is not None:
+                log.write(request, CLIENT_LEFT, 0, started)
+            raise
         except Exception:
             logger.exception("Request %s failed: %s %s", request.id, request.method, request.path)
             response = problem_response(
@@ -66,9 +85,11 @@ class WebApplication:
             headers.append(("x-request-id", request.id))
         if self._cors is not None:
             headers += self._cors.headers(request)
+        body = response.body
         if request.is_head:
-            return await _without_body(response, headers)
-        return Response(response.status, response.body, headers)
+            body = await _without_body(response, headers)
+        response = Response(response.status, body, headers)
+        return response if log is None else log.watch(request, response, started)
 
     async def _answer(self, request: Request) -> Response:
         """What the endpoint at the path says; Problems where there is none."""
@@ -96,12 +117,11 @@ class WebApplication:
         return Response(204, b"", headers)
 
 
-async def _without_body(response: Response, headers: list[tuple[str, str]]) -> Response:
-    """The answer to HEAD: what GET would say about its body, and no body."""
+async def _without_body(response: Response, headers: list[tuple[str, str]]) -> bytes:
+    """Make an answer to HEAD: it says what GET would say about its body, and has none."""
     body = response.body
-    if isinstance(body, bytes):
-        if response.status not in (204, 304):
-            headers.append(("content-length", str(len(body))))
-    else:
+    if not isinstance(body, bytes):
         await close_stream(body)
-    return Response(response.status, b"", headers)
+    elif response.status not in (204, 304):
+        headers.append(("content-length", str(len(body))))
+    return b""

@@ -58,12 +58,9 @@ def encode_decoded_path(path: str) -> str:
 def normalize_raw_path(raw: bytes) -> str:
     """Bring a path into the normal form that the server hands over as it was sent.
 
-    Raises Problem ``invalid_syntax`` if its bytes are not UTF-8.
+    Bytes that are neither escaped nor UTF-8 become U+FFFD, as in a server that decodes itself.
     """
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        raise _malformed("The address is not valid UTF-8.") from None
+    return raw.decode("utf-8", "replace")
 
 
 def _malformed(message: str) -> Problem:

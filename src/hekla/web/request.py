@@ -14,7 +14,7 @@ from hekla.settings import Settings
 from hekla.web.body import close_stream
 from hekla.web.headers import Headers, HeaderView
 
-__all__ = ["Request"]
+__all__ = ["ClientLeft", "Request"]
 
 # What may be taken over from a client: it goes into headers and logs.
 _WELL_FORMED_ID = re.compile(r"[A-Za-z0-9._~+/=:-]{1,128}")
@@ -33,6 +33,10 @@ def _renew_id_prefix() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_renew_id_prefix)
+
+
+class ClientLeft(Exception):
+    """The client closed the connection before its answer was sent: nobody waits for one."""
 
 
 class Request:
@@ -144,15 +148,11 @@ class Request:
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body piece by piece, bounded in size and in the whole time it may take.
 
-        Raises Problem ``body_too_large`` or ``request_timeout``.
+        Raises Problem ``body_too_large`` or ``request_timeout``, ClientLeft if it broke off.
         """
         settings = self.settings
-        announced = self.headers.get("content-length")
-        if (
-            announced is not None
-            and announced.isdecimal()
-            and int(announced) > settings.max_body_bytes
-        ):
+        announced = _length(self.headers.get("content-length"))
+        if announced is not None and announced > settings.max_body_bytes:
             raise _too_large(settings)
         received = 0
         deadline = asyncio.get_running_loop().time() + settings.body_timeout
@@ -167,7 +167,7 @@ class Request:
                 except TimeoutError:
                     raise _too_slow(settings) from None
                 except StopAsyncIteration:
-                    return
+                    break
                 received += len(piece)
                 if received > settings.max_body_bytes:
                     raise _too_large(settings)
@@ -175,15 +175,25 @@ class Request:
                     yield piece
         finally:
             await close_stream(pieces)
+        if announced is not None and received < announced:
+            # Some servers end a body that broke off as if it were whole.
+            raise ClientLeft
 
     async def body(self) -> bytes:
         """The whole body; it is kept, so that a second call answers the same.
 
-        Raises Problem ``body_too_large`` or ``request_timeout``.
+        Raises Problem ``body_too_large`` or ``request_timeout``, ClientLeft if it broke off.
         """
         if self._body is None:
             self._body = b"".join([piece async for piece in self.chunks()])
         return self._body
+
+
+def _length(announced: str | None) -> int | None:
+    """The length that a client announced, if it makes sense."""
+    if announced is None or not announced.isdecimal() or len(announced) > 18:
+        return None
+    return int(announced)
 
 
 async def _one_chunk(body: bytes) -> AsyncIterator[bytes]:

@@ -1,0 +1,148 @@
+"""One line for every request, for people or as JSON."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from time import perf_counter
+from typing import Literal, TextIO
+
+import msgspec
+
+from hekla.web.body import close_stream
+from hekla.web.request import Request
+from hekla.web.response import Response
+
+__all__ = ["AccessLog", "Form"]
+
+Form = Literal["json", "text"]
+
+# A client that left before its answer was ready gets no status; logs know this number for it.
+CLIENT_LEFT = 499
+
+_COLOURS = {1: "", 2: "32", 3: "36", 4: "33", 5: "31"}
+_encode = msgspec.json.Encoder().encode
+
+
+class AccessLog:
+    """Writes a line when an answer is ready, or when the last piece of a stream has gone.
+
+    Nothing a client sends can break out of its line: control characters are escaped. The query
+    string is not logged, since it may hold secrets. Colours are for terminals only, and not
+    where ``NO_COLOR`` is set.
+    """
+
+    def __init__(self, form: Form, stream: TextIO | None = None) -> None:
+        self._stream = sys.stdout if stream is None else stream
+        self._line = _json_line if form == "json" else _text_line
+        self._colours = form == "text" and _takes_colours(self._stream)
+
+    def watch(self, request: Request, response: Response, started: float) -> Response:
+        """Log an answer; one that streams is logged when it ends, so it comes back wrapped.
+
+        ``started`` is when the request came, by :func:`time.perf_counter`.
+        """
+        body = response.body
+        if isinstance(body, bytes):
+            self.write(request, response.status, len(body), started)
+            return response
+        counted = _Counted(self, request, response.status, body, started)
+        return Response(response.status, counted, response.headers)
+
+    def write(self, request: Request, status: int, size: int, started: float) -> None:
+        """Write the line of one request."""
+        seconds = perf_counter() - started
+        line = self._line(request, status, size, seconds * 1000)
+        if self._colours:
+            line = f"\x1b[{_COLOURS.get(status // 100, '')}m{line}\x1b[0m"
+        self._stream.write(line + "\n")
+        self._stream.flush()
+
+
+class _Counted:
+    """A stream that is logged when it ends, with the bytes that went out."""
+
+    __slots__ = ("_body", "_log", "_logged", "_request", "_size", "_started", "_status")
+
+    def __init__(
+        self,
+        log: AccessLog,
+        request: Request,
+        status: int,
+        body: AsyncIterator[bytes],
+        started: float,
+    ) -> None:
+        self._log = log
+        self._request = request
+        self._status = status
+        self._body = body
+        self._started = started
+        self._size = 0
+        self._logged = False
+
+    def __aiter__(self) -> _Counted:
+        return self
+
+    async def __anext__(self) -> bytes:
+        piece = await self._body.__anext__()
+        self._size += len(piece)
+        return piece
+
+    async def aclose(self) -> None:
+        if not self._logged:
+            self._logged = True
+            self._log.write(self._request, self._status, self._size, self._started)
+        await close_stream(self._body)
+
+
+def _json_line(request: Request, status: int, size: int, milliseconds: float) -> str:
+    document = {
+        "time": _now(),
+        "method": _escape(_method(request)),
+        "path": _escape(request.path),
+        "status": status,
+        "bytes": size,
+        "milliseconds": round(milliseconds, 3),
+        "request_id": request.id,
+        "actor_id": request.actor.id,
+    }
+    return _encode(document).decode()
+
+
+def _text_line(request: Request, status: int, size: int, milliseconds: float) -> str:
+    actor = "-" if request.actor.id is None else _escape(str(request.actor.id))
+    return (
+        f"{_now()} {status} {_escape(_method(request))} {_escape(request.path)}"
+        f" {milliseconds:.1f}ms {size}B {request.id} {actor}"
+    )
+
+
+def _method(request: Request) -> str:
+    return "HEAD" if request.is_head else request.method
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+def _escape(text: str) -> str:
+    """Keep a value in its field: no space, no end of line, nothing a terminal obeys."""
+    if text.isprintable() and " " not in text:
+        return text
+    return "".join(
+        [
+            character
+            if character.isprintable() and character != " "
+            else "".join([f"%{byte:02X}" for byte in character.encode("utf-8", "replace")])
+            for character in text
+        ]
+    )
+
+
+def _takes_colours(stream: TextIO) -> bool:
+    """Whether a stream is a terminal that shows colours (no-color.org)."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return stream.isatty()

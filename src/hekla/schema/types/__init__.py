@@ -4,20 +4,24 @@ JSON conventions: integers beyond 2^53 and decimals are strings; moments RFC 333
 durations ISO 8601; binary base64; UUIDs lower case; NaN and the infinities strings.
 """
 
+from hekla.schema.types.array import Array
 from hekla.schema.types.binary import Binary
 from hekla.schema.types.document import Document
-from hekla.schema.types.dynamic import Dynamic
+from hekla.schema.types.dynamic import Dynamic, Opaque
 from hekla.schema.types.functions import SQLITE_FUNCTIONS
+from hekla.schema.types.interval import Interval
 from hekla.schema.types.mapping import type_of
-from hekla.schema.types.numbers import Boolean, Decimal, Float, Integer
+from hekla.schema.types.numbers import Bits, Boolean, Decimal, Float, Integer
 from hekla.schema.types.strings import Enum, Text
-from hekla.schema.types.temporal import Date, DateTime, Interval, Time
+from hekla.schema.types.temporal import Date, DateTime, Time
 from hekla.schema.types.type import Dialect, Slot, Type
 from hekla.schema.types.uuids import Uuid
 
 __all__ = [
     "SQLITE_FUNCTIONS",
+    "Array",
     "Binary",
+    "Bits",
     "Boolean",
     "Date",
     "DateTime",
@@ -29,6 +33,7 @@ __all__ = [
     "Float",
     "Integer",
     "Interval",
+    "Opaque",
     "Slot",
     "Text",
     "Time",

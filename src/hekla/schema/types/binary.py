@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import sqlalchemy as sa
 
 from hekla.schema.types.expression import expression
-from hekla.schema.types.type import EQUALITY, STORED, Dialect, Slot, Type, among, json_list
+from hekla.schema.types.type import AS_STORED, EQUALITY, STORED, Dialect, Slot, Type, json_list
 
 __all__ = ["Binary"]
 
@@ -31,7 +31,7 @@ class Binary(Type):
             case "postgresql":
                 return expression("translate(encode({0}, 'base64'), E'\\n', '')", column)
             case "mysql":
-                return expression("REPLACE(TO_BASE64({0}), '\\n', '')", column)
+                return expression("REPLACE(TO_BASE64({0}), CHAR(10), '')", column)
 
     def parse(self, text: str, lookup: str = "exact") -> bytes:
         try:
@@ -43,19 +43,26 @@ class Binary(Type):
 
     def schema(self, guarded: bool = False) -> dict[str, Any]:
         if guarded:
-            return {"description": "As the database holds it."}
+            return dict(AS_STORED)
         return {"type": "string", "contentEncoding": "base64"}
 
     def bind_type(self, dialect: Dialect) -> sa.types.TypeEngine[Any]:
         return sa.LargeBinary() if dialect == "postgresql" else sa.types.NullType()
 
-    def compare_list(
-        self, dialect: Dialect, column: sa.ColumnElement[Any], slot: Slot, negated: bool
-    ) -> sa.ColumnElement[bool]:
-        values = self.bind_list(dialect, slot)
-        return among(column, values, dialect, negated, item="unhex(value)")
-
     def bind_list(self, dialect: Dialect, slot: Slot) -> sa.ColumnElement[Any]:
         if dialect == "postgresql":
             return super().bind_list(dialect, slot)
         return slot.bind(lambda values: json_list(value.hex() for value in values), sa.Text())
+
+    def listed(self, dialect: Dialect) -> str:
+        return super().listed(dialect).replace("SELECT value", "SELECT unhex(value)")
+
+    def sort_value(self, dialect: Dialect, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        if dialect == "mysql":
+            return expression("HEX({0})", column)
+        return super().sort_value(dialect, column)
+
+    def sort_bind(self, dialect: Dialect, slot: Slot) -> sa.ColumnElement[Any]:
+        if dialect == "mysql":
+            return expression("UNHEX({0})", slot.bind(None, sa.Text()))
+        return super().sort_bind(dialect, slot)

@@ -9,8 +9,10 @@ from typing import Any, ClassVar, Final
 import sqlalchemy as sa
 
 from hekla.schema.types.expression import condition, expression
-from hekla.schema.types.strings import check_operand, match_text
+from hekla.schema.types.matching import match_text
+from hekla.schema.types.strings import Textual, check_operand
 from hekla.schema.types.type import (
+    AS_STORED,
     EQUALITY,
     MATCHING,
     ORDERING,
@@ -22,18 +24,20 @@ from hekla.schema.types.type import (
     json_list,
 )
 
-__all__ = ["Dynamic"]
+__all__ = ["Dynamic", "Opaque"]
 
-_INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,18})", re.ASCII)
-_REAL: Final = re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
+_INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
+_REAL: Final = re.compile(r"-?(?:0|[1-9][0-9]*)\.[0-9]+(?:[eE][+-]?[0-9]{1,3})?")
+
+_SIGNS: Final = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 
 
 @dataclass(frozen=True)
-class Dynamic(Type):
-    """Whatever is stored: in SQLite a number, a text or bytes, from row to row.
+class Dynamic(Textual):
+    """Whatever SQLite holds: a number, a text or bytes, from row to row.
 
-    A value is compared with texts as text, and with numbers as a number if it reads as one;
-    ``5`` finds the number and the text.
+    A value that reads as a number is compared with numbers as a number, and with texts as text:
+    ``5`` finds both. Bytes are found by nothing but ``ne``, ``not_in`` and ``isnull``.
     """
 
     name: ClassVar[str] = "any"
@@ -43,37 +47,28 @@ class Dynamic(Type):
     def json(
         self, dialect: Dialect, column: sa.ColumnElement[Any], guarded: bool = False
     ) -> sa.ColumnElement[Any]:
-        if dialect == "sqlite":
-            return expression(STORED, column)
-        return as_string(dialect, column)
+        return expression(STORED, column)
 
     def parse(self, text: str, lookup: str = "exact") -> str:
         return check_operand(text, lookup)
 
     def schema(self, guarded: bool = False) -> dict[str, Any]:
-        return {"description": "As the database holds it."}
-
-    def comparable(self, dialect: Dialect, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-        if dialect == "sqlite":
-            return sa.type_coerce(column, sa.types.NullType())
-        return as_string(dialect, column)
+        return dict(AS_STORED)
 
     def compare_one(
         self, dialect: Dialect, column: sa.ColumnElement[Any], lookup: str, slot: Slot
     ) -> sa.ColumnElement[bool]:
         if lookup in MATCHING:
-            return match_text(dialect, column, lookup, slot)
-        if dialect != "sqlite":
-            return super().compare_one(dialect, column, lookup, slot)
+            matches = match_text(dialect, column, lookup, slot)
+            return condition("typeof({0}) = 'text' AND {1}", column, matches)
         text = slot.bind(str, sa.Text())
+        if lookup in ("exact", "ne"):
+            operator = "IN" if lookup == "exact" else "NOT IN"
+            either = slot.bind(_number_or_text, sa.types.NullType())
+            return condition(f"{{0}} {operator} ({{1}}, {{2}})", column, text, either)
+        # Numbers sort before every text, and texts before every BLOB.
         number = slot.bind(_number, sa.types.NullType())
-        match lookup:
-            case "exact":
-                return condition("{0} IN ({1}, {2})", column, text, slot.bind(_either))
-            case "ne":
-                return condition("{0} NOT IN ({1}, {2})", column, text, slot.bind(_either))
-        # A number is compared with numbers (which sort before ''), a text with texts.
-        sign = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}[lookup]
+        sign = _SIGNS[lookup]
         return condition(
             f"({{0}} < '' AND {{0}} {sign} {{2}})"
             f" OR ({{0}} >= '' AND {{0}} < x'' AND {{0}} {sign} {{1}})",
@@ -83,21 +78,16 @@ class Dynamic(Type):
         )
 
     def bind_list(self, dialect: Dialect, slot: Slot) -> sa.ColumnElement[Any]:
-        if dialect != "sqlite":
-            return super().bind_list(dialect, slot)
         return slot.bind(
             lambda values: json_list(
-                form for value in values for form in (str(value), _either(value))
+                form for value in values for form in (str(value), _number_or_text(value))
             ),
             sa.Text(),
         )
 
-    def bind_type(self, dialect: Dialect) -> sa.types.TypeEngine[Any]:
-        return sa.Text()
-
 
 def _number(value: Any) -> int | float | None:
-    """The number that the text reads as, if it does."""
+    """The number that a text reads as, if it is written just as one."""
     if isinstance(value, int | float):
         return value
     if _INTEGER.fullmatch(value) and -(2**63) <= int(value) < 2**63:
@@ -105,6 +95,33 @@ def _number(value: Any) -> int | float | None:
     return float(value) if _REAL.fullmatch(value) else None
 
 
-def _either(value: Any) -> int | float | str:
+def _number_or_text(value: Any) -> int | float | str:
     number = _number(value)
     return str(value) if number is None else number
+
+
+@dataclass(frozen=True)
+class Opaque(Type):
+    """A type of PostgreSQL or MariaDB that is known by the text of its values only."""
+
+    name: ClassVar[str] = "any"
+    lookups: ClassVar[frozenset[str]] = EQUALITY
+    aggregates: ClassVar[frozenset[str]] = frozenset()
+    sortable: ClassVar[bool] = False
+
+    def json(
+        self, dialect: Dialect, column: sa.ColumnElement[Any], guarded: bool = False
+    ) -> sa.ColumnElement[Any]:
+        return as_string(dialect, column)
+
+    def parse(self, text: str, lookup: str = "exact") -> str:
+        return check_operand(text, lookup)
+
+    def schema(self, guarded: bool = False) -> dict[str, Any]:
+        return dict(AS_STORED)
+
+    def comparable(self, dialect: Dialect, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        return as_string(dialect, column)
+
+    def bind_type(self, dialect: Dialect) -> sa.types.TypeEngine[Any]:
+        return sa.Text()

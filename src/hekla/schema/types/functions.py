@@ -6,10 +6,12 @@ The store registers all of :data:`SQLITE_FUNCTIONS` on every connection, and loa
 
 from __future__ import annotations
 
+import math
 import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -73,33 +75,17 @@ def _endswith(raw: _Value, letter: _Value, needle: _Value) -> int | None:
 
 def _decimal(value: _Value, scale: _Value) -> str | None:
     """A number with ``scale`` decimals, as SQLAlchemy reads a NUMERIC from SQLite."""
-    if isinstance(value, int | float) and isinstance(scale, int):
-        return f"{value:.{scale}f}"
-    return None if value is None else str(value)
+    if isinstance(value, int | float) and isinstance(scale, int) and math.isfinite(value):
+        return f"{Decimal(value):.{scale}f}"
+    return _plain(value)
 
 
 def _plain(value: _Value) -> str | None:
-    """The shortest decimal that is exactly this number to a float, without an exponent."""
+    """The shortest decimal that a float reads as this number, without an exponent."""
     if isinstance(value, float):
-        text = f"{value:.17f}" if value.is_integer() else repr(value)
-        if "e" in text:
-            text = f"{value:.400f}" if abs(value) < 1 else text
-            digits, exponent = repr(value).split("e")
-            text = _shift(digits, int(exponent))
-        return text.rstrip("0").rstrip(".") if "." in text else text
-    return None if value is None else str(value)
-
-
-def _shift(digits: str, exponent: int) -> str:
-    sign = "-" if digits.startswith("-") else ""
-    whole, _, fraction = digits.lstrip("-").partition(".")
-    figures = whole + fraction
-    point = len(whole) + exponent
-    if point <= 0:
-        return f"{sign}0.{'0' * -point}{figures}"
-    if point >= len(figures):
-        return f"{sign}{figures}{'0' * (point - len(figures))}"
-    return f"{sign}{figures[:point]}.{figures[point:]}"
+        text = f"{Decimal(repr(value)):f}"
+        return text.removesuffix(".0")
+    return None if value is None else _text(value, None)
 
 
 def _timestamp(value: _Value) -> _Value:

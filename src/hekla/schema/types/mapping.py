@@ -2,64 +2,98 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from functools import cache
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import URL
 from sqlalchemy.sql.sqltypes import _AbstractInterval, _Binary
 
+from hekla.schema.types.array import Array
 from hekla.schema.types.binary import Binary
 from hekla.schema.types.document import Document
-from hekla.schema.types.dynamic import Dynamic
-from hekla.schema.types.numbers import Boolean, Decimal, Float, Integer
+from hekla.schema.types.dynamic import Dynamic, Opaque
+from hekla.schema.types.interval import Interval
+from hekla.schema.types.numbers import Bits, Boolean, Decimal, Float, Integer
 from hekla.schema.types.strings import Enum, Text
-from hekla.schema.types.temporal import Date, DateTime, Interval, Time
+from hekla.schema.types.temporal import Date, DateTime, Time
 from hekla.schema.types.type import Dialect, Type
 from hekla.schema.types.uuids import Uuid
 
 __all__ = ["type_of"]
 
-_DIALECTS: Final[dict[Dialect, sa.Dialect]] = {
-    name: URL.create(name).get_dialect()() for name in ("sqlite", "postgresql", "mysql")
-}
-
 
 def type_of(sa_type: sa.types.TypeEngine[Any], dialect: Dialect) -> Type:
-    """The type of a column declared as ``sa_type``; :class:`Dynamic` if it is unknown."""
-    sa_type = _stored(sa_type, dialect)
-    match sa_type:
+    """The type of a column declared as ``sa_type``, in the database that ``dialect`` speaks to.
+
+    What has no type of its own is served by the nearest one, and what is unknown as
+    :class:`Dynamic` in SQLite and by its text elsewhere.
+    """
+    sql = _stored(sa_type, dialect)
+    match sql:
         case sa.Boolean():
-            return Boolean(sql=sa_type)
-        case mysql.TINYINT(display_width=1):
-            return Boolean(sql=sa_type)
+            return Boolean(sql=sql)
         case sa.Integer():
-            return _integer(sa_type, dialect)
+            return _integer(sql, dialect)
         case sa.Float():
-            return Float(sql=sa_type)
+            return Float(single=_is_single(sql, dialect), sql=sql)
         case sa.Numeric():
-            return Decimal(scale=sa_type.scale, sql=sa_type)
+            return Decimal(scale=sql.scale, sql=sql)
         case sa.Enum():
-            return Enum(
-                members=tuple(map(str, sa_type.enums)), native=sa_type.native_enum, sql=sa_type
-            )
+            native = dialect != "sqlite" and sql.native_enum
+            return Enum(members=tuple(map(str, sql.enums)), native=native, sql=sql)
         case sa.String():
-            return Text(length=sa_type.length, sql=sa_type)
+            return Text(length=sql.length, sql=sql)
         case sa.Date():
-            return Date(sql=sa_type)
+            return Date(sql=sql)
         case sa.Time():
-            return Time(sql=sa_type)
+            return Time(sql=sql)
         case sa.DateTime():
-            return DateTime(timezone=sa_type.timezone, sql=sa_type)
+            return DateTime(timezone=sql.timezone, sql=sql)
         case _AbstractInterval():
-            return Interval(sql=sa_type)
+            return Interval(sql=sql)
         case sa.Uuid():
-            return Uuid(native=sa_type.native_uuid, sql=sa_type)
+            return Uuid(native=dialect == "postgresql" and sql.native_uuid, sql=sql)
         case sa.JSON():
-            return Document(sql=sa_type)
-        case sa.LargeBinary() | _Binary():
-            return Binary(sql=sa_type)
-    return Dynamic(sql=sa_type)
+            return Document(sql=sql)
+        case sa.ARRAY() if dialect == "postgresql":
+            return Array(type_of(sql.item_type, dialect), sql=sql)
+        case _Binary():
+            return Binary(sql=sql)
+    return _by_name(sql, dialect)
+
+
+def _by_name(sql: sa.types.TypeEngine[Any], dialect: Dialect) -> Type:
+    """What only one database has, told by name so that no other dialect is imported."""
+    match sql.__visit_name__:
+        case "CITEXT":
+            return Text(sql=sql)
+        case "YEAR":
+            return Integer(sql=sql)
+        case "BIT" if dialect == "mysql":
+            return Bits(big=True, least=0, most=2**64 - 1, sql=sql)
+    return Dynamic(sql=sql) if dialect == "sqlite" else Opaque(sql=sql)
+
+
+def _integer(sql: sa.Integer, dialect: Dialect) -> Type:
+    # BOOLEAN is another name for TINYINT(1) there.
+    if sql.__visit_name__ == "TINYINT" and getattr(sql, "display_width", None) == 1:
+        return Boolean(sql=sql)
+    # A model says BigInteger if it means 64 bits; what SQLite calls INTEGER always has them.
+    big = isinstance(sql, sa.BigInteger) or (dialect == "sqlite" and type(sql) is sa.INTEGER)
+    if big and getattr(sql, "unsigned", False):
+        return Integer(big=True, least=0, most=2**64 - 1, sql=sql)
+    return Integer(big=big, sql=sql)
+
+
+def _is_single(sql: sa.Float[Any], dialect: Dialect) -> bool:
+    if dialect == "sqlite" or isinstance(sql, sa.Double):
+        return False
+    if dialect == "postgresql":
+        # FLOAT(24) and less are REAL; FLOAT alone is DOUBLE PRECISION.
+        return sql.__visit_name__ == "REAL" or (sql.precision or 53) <= 24
+    # FLOAT is of four bytes in MariaDB, and REAL is DOUBLE.
+    return sql.__visit_name__ not in ("REAL", "DOUBLE") and (sql.precision or 24) <= 24
 
 
 def _stored(sa_type: sa.types.TypeEngine[Any], dialect: Dialect) -> sa.types.TypeEngine[Any]:
@@ -67,17 +101,15 @@ def _stored(sa_type: sa.types.TypeEngine[Any], dialect: Dialect) -> sa.types.Typ
     while True:
         if dialect in sa_type._variant_mapping:
             sa_type = sa_type._variant_mapping[dialect]
-        # SQLAlchemy's Interval is built upon DateTime, but it is known here as what it is.
+        elif sa_type.__visit_name__ == "DOMAIN":
+            sa_type = sa_type.data_type  # type: ignore[attr-defined]
+        # SQLAlchemy's Interval is built upon DateTime, but is known here as what it is.
         elif isinstance(sa_type, sa.types.TypeDecorator) and not isinstance(sa_type, sa.Interval):
-            sa_type = sa_type.load_dialect_impl(_DIALECTS[dialect])
+            sa_type = sa_type.load_dialect_impl(_sqlalchemy_dialect(dialect))
         else:
             return sa_type
 
 
-def _integer(sa_type: sa.Integer, dialect: Dialect) -> Type:
-    unsigned = getattr(sa_type, "unsigned", False)
-    if isinstance(sa_type, sa.BigInteger):
-        if unsigned:
-            return Integer(big=True, least=0, most=2**64 - 1, sql=sa_type)
-        return Integer(big=True, sql=sa_type)
-    return Integer(sql=sa_type)
+@cache
+def _sqlalchemy_dialect(dialect: Dialect) -> sa.Dialect:
+    return URL.create(dialect).get_dialect()()

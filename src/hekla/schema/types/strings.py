@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import sqlalchemy as sa
 
 from hekla.schema.types.expression import condition, expression
-from hekla.schema.types.pattern import check_pattern, pattern_for
+from hekla.schema.types.matching import match_text
+from hekla.schema.types.pattern import check_pattern
 from hekla.schema.types.type import (
+    AS_STORED,
     EQUALITY,
     MATCHING,
     ORDERING,
@@ -18,33 +21,90 @@ from hekla.schema.types.type import (
     Slot,
     Type,
     as_string,
+    kept,
 )
 
-__all__ = ["Enum", "Text", "check_operand", "check_text", "match_text"]
+__all__ = ["Enum", "Text", "Textual", "check_operand"]
 
-# SQLite refuses a longer pattern to LIKE (SQLITE_MAX_LIKE_PATTERN_LENGTH, 50000 bytes).
-_LONGEST_LIKE = 20_000
-
-_SURROGATES = range(0xD800, 0xE000)
-
-
-def check_text(text: str) -> str:
-    """``text`` itself; ValueError if no database could hold it."""
-    if "\0" in text:
-        raise ValueError("must not contain the character U+0000")
-    if any(ord(character) in _SURROGATES for character in text):
-        raise ValueError("must be valid Unicode text")
-    return text
+_SURROGATES: Final = range(0xD800, 0xE000)
 
 
 def check_operand(text: str, lookup: str) -> str:
     """``text`` itself, as what a text is compared with by ``lookup``; or ValueError."""
-    text = check_text(text)
+    if "\0" in text:
+        raise ValueError("must not contain the character U+0000")
+    if any(ord(character) in _SURROGATES for character in text):
+        raise ValueError("must be valid Unicode text")
     return check_pattern(text) if lookup == "regex" else text
 
 
 @dataclass(frozen=True)
-class Text(Type):
+class Textual(Type):
+    """What all types that the database keeps as text have in common."""
+
+    def compare_one(
+        self, dialect: Dialect, column: sa.ColumnElement[Any], lookup: str, slot: Slot
+    ) -> sa.ColumnElement[bool]:
+        if lookup in MATCHING:
+            return match_text(dialect, column, lookup, slot)
+        if dialect != "mysql" or lookup not in ("exact", "ne"):
+            return super().compare_one(dialect, column, lookup, slot)
+        # MariaDB's usual collations take A for a, é for e, and "a " for "a". The first
+        # comparison is for the index.
+        value = self.bind(dialect, slot)
+        same = f"{_BYTES.format('{0}')} = CAST({{1}} AS BINARY)"
+        return condition(
+            f"{{0}} = {{1}} AND {same}" if lookup == "exact" else f"NOT {same}", column, value
+        )
+
+    def compare_list(
+        self, dialect: Dialect, column: sa.ColumnElement[Any], slot: Slot, negated: bool
+    ) -> sa.ColumnElement[bool]:
+        if dialect == "mysql":
+            column = expression(_BYTES, column)
+        return super().compare_list(dialect, column, slot, negated)
+
+    def listed(self, dialect: Dialect) -> str:
+        found = super().listed(dialect)
+        if dialect != "mysql":
+            return found
+        return found.replace("SELECT value", "SELECT CAST(value AS BINARY)")
+
+    def bind_type(self, dialect: Dialect) -> sa.types.TypeEngine[Any]:
+        return sa.Text()
+
+    def careful_sort_value(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        # The bytes of what is no valid text, so that the cursor holds exactly what is stored.
+        return expression(
+            "CASE WHEN typeof({0}) = 'text'"
+            " AND hekla_text(CAST({0} AS BLOB), CAST('a' AS BLOB)) != {0} COLLATE BINARY"
+            " THEN json_object('text', hekla_base64(CAST({0} AS BLOB)))"
+            " WHEN {0} >= x'' THEN json_object('base64', hekla_base64({0})) ELSE {0} END",
+            column,
+        )
+
+    def sort_bind(self, dialect: Dialect, slot: Slot) -> sa.ColumnElement[Any]:
+        if dialect != "sqlite":
+            return super().sort_bind(dialect, slot)
+        raw = slot.bind(_kept_bytes, sa.types.NullType())
+        return expression(
+            "coalesce(CAST({0} AS TEXT), {1})", raw, slot.bind(_kept_value, sa.types.NullType())
+        )
+
+
+_BYTES: Final = "CAST(CONVERT({0} USING utf8mb4) AS BINARY)"
+
+
+def _kept_bytes(value: Any) -> bytes | None:
+    return b64decode(value["text"]) if isinstance(value, dict) and "text" in value else None
+
+
+def _kept_value(value: Any) -> Any:
+    return None if isinstance(value, dict) and "text" in value else kept(value)
+
+
+@dataclass(frozen=True)
+class Text(Textual):
     """Text, of ``length`` characters at most where one was declared."""
 
     name: ClassVar[str] = "text"
@@ -56,33 +116,22 @@ class Text(Type):
     def json(
         self, dialect: Dialect, column: sa.ColumnElement[Any], guarded: bool = False
     ) -> sa.ColumnElement[Any]:
-        if dialect != "sqlite":
-            return column
-        if guarded:
-            # Every BLOB sorts after every text.
-            return expression(f"CASE WHEN {{0}} < x'' THEN {{0}} ELSE {STORED} END", column)
-        return expression("CAST({0} AS TEXT)", column)
+        return _text_json(dialect, column, guarded)
 
     def parse(self, text: str, lookup: str = "exact") -> str:
         return check_operand(text, lookup)
 
     def schema(self, guarded: bool = False) -> dict[str, Any]:
-        return {"description": "As the database holds it."} if guarded else {"type": "string"}
-
-    def compare_one(
-        self, dialect: Dialect, column: sa.ColumnElement[Any], lookup: str, slot: Slot
-    ) -> sa.ColumnElement[bool]:
-        if lookup in MATCHING:
-            return match_text(dialect, column, lookup, slot)
-        return super().compare_one(dialect, column, lookup, slot)
+        return dict(AS_STORED) if guarded else {"type": "string"}
 
     def bind_type(self, dialect: Dialect) -> sa.types.TypeEngine[Any]:
-        return sa.Text()
+        # CITEXT compared with TEXT would be compared by case.
+        return self.sql if self.sql.__visit_name__ == "CITEXT" else sa.Text()
 
 
 @dataclass(frozen=True)
-class Enum(Type):
-    """One of ``members``, as the database stores them."""
+class Enum(Textual):
+    """One of ``members``, as the database stores them; ``native`` if it knows the type."""
 
     name: ClassVar[str] = "enum"
     lookups: ClassVar[frozenset[str]] = EQUALITY | MATCHING
@@ -94,7 +143,7 @@ class Enum(Type):
     def json(
         self, dialect: Dialect, column: sa.ColumnElement[Any], guarded: bool = False
     ) -> sa.ColumnElement[Any]:
-        return Text().json(dialect, column, guarded)
+        return _text_json(dialect, column, guarded)
 
     def parse(self, text: str, lookup: str = "exact") -> str:
         if lookup in MATCHING:
@@ -104,14 +153,12 @@ class Enum(Type):
         return text
 
     def schema(self, guarded: bool = False) -> dict[str, Any]:
-        if guarded:
-            return {"description": "As the database holds it."}
-        return {"type": "string", "enum": list(self.members)}
+        return dict(AS_STORED) if guarded else {"type": "string", "enum": list(self.members)}
 
     def compare_one(
         self, dialect: Dialect, column: sa.ColumnElement[Any], lookup: str, slot: Slot
     ) -> sa.ColumnElement[bool]:
-        if lookup in MATCHING:
+        if lookup in MATCHING and dialect == "postgresql" and self.native:
             return match_text(dialect, as_string(dialect, column), lookup, slot)
         return super().compare_one(dialect, column, lookup, slot)
 
@@ -119,110 +166,12 @@ class Enum(Type):
         return self.sql if dialect == "postgresql" and self.native else sa.Text()
 
 
-def match_text(
-    dialect: Dialect, column: sa.ColumnElement[Any], lookup: str, slot: Slot
-) -> sa.ColumnElement[bool]:
-    """``column`` against one of the lookups in ``MATCHING``.
-
-    Every character of the value is literal, but for ``regex``.
-    """
-    match dialect:
-        case "sqlite":
-            return _match_sqlite(column, lookup, slot)
-        case "postgresql":
-            return _match_postgresql(column, lookup, slot)
-        case "mysql":
-            return _match_mysql(column, lookup, slot)
-
-
-def _match_sqlite(column: sa.ColumnElement[Any], lookup: str, slot: Slot) -> sa.ColumnElement[bool]:
-    plain = slot.bind(None, sa.Text())
-    match lookup:
-        case "contains":
-            return condition("instr({0}, {1}) > 0", column, plain)
-        case "startswith":
-            # The range lets an index find the rows; the comparison is exact.
-            return condition(
-                "{0} COLLATE BINARY >= {1} AND {0} COLLATE BINARY < {2}"
-                " AND substr({0}, 1, length({1})) = {1}",
-                column,
-                plain,
-                slot.bind(_after_prefix, sa.types.NullType()),
-            )
-        case "endswith":
-            # SQLite's length() ends at the first NUL.
-            return condition(
-                "CASE WHEN instr({0}, char(0)) THEN"
-                " hekla_endswith(CAST({0} AS BLOB), CAST('a' AS BLOB), {1})"
-                " ELSE substr({0}, length({0}) - length({1}) + 1) = {1} END",
-                column,
-                plain,
-            )
-        case "regex":
-            return condition(
-                "regexp({1}, {0})", column, slot.bind(lambda v: pattern_for("sqlite", v), sa.Text())
-            )
-    # LIKE folds the case of ASCII only, so it is asked where both sides are ASCII: as many
-    # bytes as characters. The rest is compared by Unicode case folding.
-    before = "" if lookup == "istartswith" else "%"
-    after = "" if lookup == "iendswith" else "%"
-    return condition(
-        "CASE WHEN {1} AND length({0}) = octet_length({0}) THEN {0} LIKE {2} ESCAPE '\\'"
-        f" ELSE hekla_{lookup}(CAST({{0}} AS BLOB), CAST('a' AS BLOB), {{3}}) END",
-        column,
-        slot.bind(lambda v: int(v.isascii() and len(v) <= _LONGEST_LIKE), sa.Integer()),
-        slot.bind(lambda v: before + _escaped(v[:_LONGEST_LIKE]) + after, sa.Text()),
-        slot.bind(str.casefold, sa.Text()),
-    )
-
-
-def _match_postgresql(
-    column: sa.ColumnElement[Any], lookup: str, slot: Slot
-) -> sa.ColumnElement[bool]:
-    plain = slot.bind(None, sa.Text())
-    match lookup:
-        case "contains":
-            return condition("strpos({0}, {1}) > 0", column, plain)
-        case "startswith":
-            return condition("starts_with({0}, {1})", column, plain)
-        case "endswith":
-            return condition("right({0}, length({1})) = {1}", column, plain)
-        case "regex":
-            pattern = slot.bind(lambda v: pattern_for("postgresql", v), sa.Text())
-            return condition("{0} ~ {1}", column, pattern)
-    before = "" if lookup == "istartswith" else "%"
-    after = "" if lookup == "iendswith" else "%"
-    needle = slot.bind(lambda v: before + _escaped(v) + after, sa.Text())
-    return condition("{0} ILIKE {1}", column, needle)
-
-
-def _match_mysql(column: sa.ColumnElement[Any], lookup: str, slot: Slot) -> sa.ColumnElement[bool]:
-    column = expression("CONVERT({0} USING utf8mb4) COLLATE utf8mb4_bin", column)
-    if lookup == "regex":
-        pattern = slot.bind(lambda v: pattern_for("mysql", v), sa.Text())
-        return condition("{0} REGEXP {1}", column, pattern)
-    before = "" if lookup.endswith("startswith") else "%"
-    after = "" if lookup.endswith("endswith") else "%"
-    needle = slot.bind(lambda v: before + _escaped(v) + after, sa.Text())
-    if lookup.startswith("i"):
-        return condition("LOWER({0}) LIKE LOWER({1})", column, needle)
-    return condition("{0} LIKE {1}", column, needle)
-
-
-def _escaped(text: str) -> str:
-    """``text`` as a LIKE pattern that matches it alone, with a backslash as the escape."""
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-
-
-def _after_prefix(prefix: str) -> str | bytes:
-    """The least text after all that begin with ``prefix``, by code points.
-
-    Where there is none: a BLOB, which SQLite sorts after every text.
-    """
-    for position in range(len(prefix) - 1, -1, -1):
-        code = ord(prefix[position]) + 1
-        if code in _SURROGATES:
-            code = _SURROGATES.stop
-        if code <= 0x10FFFF:
-            return prefix[:position] + chr(code)
-    return b""
+def _text_json(
+    dialect: Dialect, column: sa.ColumnElement[Any], guarded: bool
+) -> sa.ColumnElement[Any]:
+    if dialect != "sqlite":
+        return column
+    if guarded:
+        # Every BLOB sorts after every text.
+        return expression(f"CASE WHEN {{0}} < x'' THEN {{0}} ELSE {STORED} END", column)
+    return expression("CAST({0} AS TEXT)", column)

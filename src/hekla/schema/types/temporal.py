@@ -1,4 +1,4 @@
-"""Dates, times, moments and intervals."""
+"""Dates, times of day and moments."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any, ClassVar, Final, TypeVar
 
 import sqlalchemy as sa
 
-from hekla.schema.types.duration import EPOCH, parse_duration
 from hekla.schema.types.expression import condition, expression
 from hekla.schema.types.type import (
+    AS_STORED,
     EQUALITY,
     ORDERING,
     STORED,
@@ -20,38 +20,33 @@ from hekla.schema.types.type import (
     Dialect,
     Slot,
     Type,
-    as_string,
     json_list,
 )
 
-__all__ = ["Date", "DateTime", "Interval", "Time"]
+__all__ = ["Date", "DateTime", "Stamped", "Time", "moment_forms", "shortest_moment"]
 
-_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
-_TIME: Final = re.compile(r"([0-9]{2}:[0-9]{2}(?::[0-9]{2})?)(?:\.([0-9]{1,9}))?", re.ASCII)
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_CLOCK: Final = r"((?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?)(?:\.([0-9]{1,9}))?"
+_TIME: Final = re.compile(_CLOCK)
 _MOMENT: Final = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})"
-    r"(?:[Tt ]([0-9]{2}:[0-9]{2}(?::[0-9]{2})?)(?:\.([0-9]{1,9}))?"
-    r"(?:([Zz])|([+ -])([0-9]{2}):?([0-9]{2}))?)?",
-    re.ASCII,
+    rf"([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})"
+    rf"(?:[Tt ]{_CLOCK}(?:([Zz])|([+ -])([01][0-9]|2[0-3]):?([0-5][0-9]))?)?"
 )
-
-_ANYTHING: Final = {"description": "As the database holds it."}
-_FIGURED: Final = frozenset({"min", "max", "count_distinct"})
 
 _Read = TypeVar("_Read")
 
 _MICROSECOND: Final = timedelta(microseconds=1)
 
-# After every text that begins with a digit.
-_END: Final = ":"
+AFTER_ALL: Final = ":"
+"""A text that sorts after all that begin with a digit."""
 
 _SECONDS: Final = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9][ T][0-9][0-9]:[0-9][0-9]:[0-9][0-9]"
 _MICROSECONDS: Final = _SECONDS + ".[0-9][0-9][0-9][0-9][0-9][0-9]"
 
 
 @dataclass(frozen=True)
-class _Textual(Type):
-    """A type that SQLite keeps as text, in which a value may stand shorter or longer.
+class Stamped(Type):
+    """A type that SQLite keeps as text, where one value may be written shorter or longer.
 
     ``2026-01-01``, ``2026-01-01 00:00:00`` and ``2026-01-01 00:00:00.000000`` are one moment,
     and as texts they sort in this order. So a value is compared by the range of texts from
@@ -59,7 +54,7 @@ class _Textual(Type):
     """
 
     lookups: ClassVar[frozenset[str]] = EQUALITY | ORDERING
-    aggregates: ClassVar[frozenset[str]] = _FIGURED
+    aggregates: ClassVar[frozenset[str]] = frozenset({"min", "max", "count_distinct"})
 
     def shortest(self, value: Any) -> str:
         """The shortest text of ``value`` in SQLite."""
@@ -94,11 +89,14 @@ class _Textual(Type):
         return condition("{0} < {1} OR {0} >= {2}", column, at, after)
 
     def bind_list(self, dialect: Dialect, slot: Slot) -> sa.ColumnElement[Any]:
-        if dialect != "sqlite":
+        if dialect == "postgresql":
             return super().bind_list(dialect, slot)
+        # MariaDB reads the longest form, which is the last.
+        few = slice(None) if dialect == "sqlite" else slice(-1, None)
         forms = self.forms
         return slot.bind(
-            lambda values: json_list(form for value in values for form in forms(value)), sa.Text()
+            lambda values: json_list(form for value in values for form in forms(value)[few]),
+            sa.Text(),
         )
 
     def bind_type(self, dialect: Dialect) -> sa.types.TypeEngine[Any]:
@@ -110,7 +108,7 @@ class _Textual(Type):
 
 
 @dataclass(frozen=True)
-class Date(_Textual):
+class Date(Stamped):
     """A day of the calendar."""
 
     name: ClassVar[str] = "date"
@@ -120,7 +118,7 @@ class Date(_Textual):
     ) -> sa.ColumnElement[Any]:
         if dialect == "sqlite":
             return expression(STORED if guarded else "CAST({0} AS TEXT)", column)
-        return as_string(dialect, column)
+        return column
 
     def parse(self, text: str, lookup: str = "exact") -> date:
         if not _DATE.fullmatch(text):
@@ -128,23 +126,26 @@ class Date(_Textual):
         return _checked(lambda: date.fromisoformat(text))
 
     def schema(self, guarded: bool = False) -> dict[str, Any]:
-        return dict(_ANYTHING) if guarded else {"type": "string", "format": "date"}
+        return dict(AS_STORED) if guarded else {"type": "string", "format": "date"}
 
     def shortest(self, value: date) -> str:
         return value.isoformat()
 
     def following(self, value: date) -> str:
-        return _END if value >= date.max else (value + timedelta(days=1)).isoformat()
+        return AFTER_ALL if value >= date.max else (value + timedelta(days=1)).isoformat()
 
     def forms(self, value: date) -> list[str]:
-        return _moment_forms(datetime(value.year, value.month, value.day))
+        return moment_forms(datetime(value.year, value.month, value.day))
 
     def native(self) -> sa.types.TypeEngine[Any]:
         return sa.Date()
 
+    def mysql_type(self) -> str:
+        return "DATE"
+
 
 @dataclass(frozen=True)
-class Time(_Textual):
+class Time(Stamped):
     """A time of day, without a zone."""
 
     name: ClassVar[str] = "time"
@@ -154,7 +155,7 @@ class Time(_Textual):
     ) -> sa.ColumnElement[Any]:
         if dialect == "sqlite":
             return expression(STORED if guarded else "CAST({0} AS TEXT)", column)
-        return as_string(dialect, column)
+        return column
 
     def parse(self, text: str, lookup: str = "exact") -> time:
         match = _TIME.fullmatch(text)
@@ -164,7 +165,7 @@ class Time(_Textual):
 
     def schema(self, guarded: bool = False) -> dict[str, Any]:
         if guarded:
-            return dict(_ANYTHING)
+            return dict(AS_STORED)
         return {
             "type": "string",
             "pattern": r"^[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?$",
@@ -176,8 +177,8 @@ class Time(_Textual):
 
     def following(self, value: time) -> str:
         if value >= time.max:
-            return _END
-        return _shortest_clock((datetime.combine(EPOCH, value) + _MICROSECOND).time())
+            return AFTER_ALL
+        return _shortest_clock((datetime.combine(date.min, value) + _MICROSECOND).time())
 
     def forms(self, value: time) -> list[str]:
         return _clock_forms(value)
@@ -185,9 +186,12 @@ class Time(_Textual):
     def native(self) -> sa.types.TypeEngine[Any]:
         return sa.Time()
 
+    def mysql_type(self) -> str:
+        return "TIME(6)"
+
 
 @dataclass(frozen=True)
-class DateTime(_Textual):
+class DateTime(Stamped):
     """A moment, in JSON always in UTC: what is stored without a zone is taken for UTC."""
 
     name: ClassVar[str] = "datetime"
@@ -226,8 +230,6 @@ class DateTime(_Textual):
             lambda: datetime.fromisoformat(f"{day}T{_clock(clock or '00:00', fraction)}")
         )
         if hours is not None:
-            if int(hours) > 23 or int(minutes) > 59:
-                raise ValueError("must have an offset from UTC of less than a day")
             offset = timedelta(hours=int(hours), minutes=int(minutes))
             try:
                 # In a query string a plus sign stands for a space, so it may arrive as one.
@@ -237,78 +239,26 @@ class DateTime(_Textual):
         return value.replace(tzinfo=UTC) if self.timezone else value
 
     def schema(self, guarded: bool = False) -> dict[str, Any]:
-        return dict(_ANYTHING) if guarded else {"type": "string", "format": "date-time"}
+        return dict(AS_STORED) if guarded else {"type": "string", "format": "date-time"}
 
     def shortest(self, value: datetime) -> str:
-        return _shortest_moment(_utc(value))
+        return shortest_moment(_utc(value))
 
     def following(self, value: datetime) -> str:
         value = _utc(value)
-        return _END if value >= datetime.max else _shortest_moment(value + _MICROSECOND)
+        return AFTER_ALL if value >= datetime.max else shortest_moment(value + _MICROSECOND)
 
     def forms(self, value: datetime) -> list[str]:
-        return _moment_forms(_utc(value))
+        return moment_forms(_utc(value))
 
     def native(self) -> sa.types.TypeEngine[Any]:
         return sa.DateTime(timezone=self.timezone)
 
+    def mysql_type(self) -> str:
+        return "DATETIME(6)"
+
     def convert(self, dialect: Dialect) -> Convert | None:
         return _aware if dialect == "postgresql" and self.timezone else _utc
-
-
-@dataclass(frozen=True)
-class Interval(_Textual):
-    """A span of time. Where the database has none it is kept as a moment after 1970."""
-
-    name: ClassVar[str] = "interval"
-
-    def json(
-        self, dialect: Dialect, column: sa.ColumnElement[Any], guarded: bool = False
-    ) -> sa.ColumnElement[Any]:
-        match dialect:
-            case "sqlite":
-                return expression(
-                    "CASE WHEN typeof({0}) = 'text' THEN hekla_interval({0})"
-                    f" ELSE {STORED} END",
-                    column,
-                )
-        raise NotImplementedError
-
-    def parse(self, text: str, lookup: str = "exact") -> timedelta:
-        # In a query string a plus sign stands for a space, so it may arrive as one.
-        return parse_duration(text.removeprefix(" "))
-
-    def schema(self, guarded: bool = False) -> dict[str, Any]:
-        if guarded:
-            return dict(_ANYTHING)
-        return {
-            "type": "string",
-            "pattern": r"^-?P",
-            "description": "An ISO 8601 duration, such as P1DT2H3.5S.",
-        }
-
-    def shortest(self, value: timedelta) -> str:
-        return _bounded(value, _shortest_moment)
-
-    def following(self, value: timedelta) -> str:
-        return _bounded(value + _MICROSECOND, _shortest_moment)
-
-    def forms(self, value: timedelta) -> list[str]:
-        try:
-            return _moment_forms(EPOCH + value)
-        except OverflowError:
-            return []
-
-    def native(self) -> sa.types.TypeEngine[Any]:
-        return sa.Interval()
-
-
-def _bounded(value: timedelta, write: Callable[[datetime], str]) -> str:
-    """The text of an interval; before or after all texts if SQLite could not hold it."""
-    try:
-        return write(EPOCH + value)
-    except OverflowError:
-        return _END if value > timedelta(0) else ""
 
 
 def _checked(read: Callable[[], _Read]) -> _Read:
@@ -345,13 +295,15 @@ def _clock_forms(value: time) -> list[str]:
     return forms if needed else [seconds, *forms]
 
 
-def _shortest_moment(value: datetime) -> str:
+def shortest_moment(value: datetime) -> str:
+    """The shortest text that SQLite may keep of ``value``."""
     day = value.date().isoformat()
     clock = _shortest_clock(value.time())
     return day if clock == "00:00:00" else f"{day} {clock}"
 
 
-def _moment_forms(value: datetime) -> list[str]:
+def moment_forms(value: datetime) -> list[str]:
+    """All texts that SQLite may keep of ``value``, the shortest first."""
     day = value.date().isoformat()
     forms = [f"{day} {clock}" for clock in _clock_forms(value.time())]
     return [day, *forms] if forms[0].endswith(" 00:00:00") else forms

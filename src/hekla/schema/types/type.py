@@ -1,30 +1,28 @@
-"""What every column type can do, and the comparisons that they share."""
+"""What every column type can do, and the ways that they share."""
 
 from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from base64 import b64decode, b64encode
-from collections.abc import Callable
+from base64 import b64decode
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Final, Literal, Protocol
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 
 from hekla.schema.types.expression import condition, expression
 
-__all__ = ["Dialect", "Slot", "Type"]
+__all__ = ["Convert", "Dialect", "Slot", "Type"]
 
 Dialect = Literal["sqlite", "postgresql", "mysql"]
 
 Convert = Callable[[Any], Any]
 
-BIGGEST = 2**53 - 1
+BIGGEST: Final = 2**53 - 1
 """The largest integer that every JSON reader takes exactly (RFC 8259 section 6)."""
 
-# A value of any kind as SQLite holds it, whatever its column was declared to be.
-STORED = (
+STORED: Final = (
     "CASE typeof({0}) WHEN 'text' THEN {0} WHEN 'blob' THEN hekla_base64({0})"
     f" WHEN 'integer' THEN CASE WHEN {{0}} BETWEEN -{BIGGEST} AND {BIGGEST} THEN {{0}}"
     " ELSE CAST({0} AS TEXT) END"
@@ -32,10 +30,14 @@ STORED = (
     " WHEN {0} BETWEEN -1.7976931348623157e308 AND 1.7976931348623157e308 THEN {0}"
     " WHEN {0} > 0 THEN 'Infinity' ELSE '-Infinity' END END"
 )
+"""SQLite: the JSON form of a value as it is stored, whatever its column was declared to be."""
 
-ORDERING = frozenset({"gt", "gte", "lt", "lte", "range"})
-EQUALITY = frozenset({"exact", "ne", "in", "not_in", "isnull"})
-MATCHING = frozenset(
+AS_STORED: Final = {"description": "As the database holds it."}
+"""The schema of a column whose values need not fit its type."""
+
+EQUALITY: Final = frozenset({"exact", "ne", "in", "not_in", "isnull"})
+ORDERING: Final = frozenset({"gt", "gte", "lt", "lte", "range"})
+MATCHING: Final = frozenset(
     {"contains", "icontains", "startswith", "istartswith", "endswith", "iendswith", "regex"}
 )
 
@@ -56,7 +58,7 @@ class Slot(Protocol):
 class Type(ABC):
     """One kind of column: how its values are read, written, compared and described.
 
-    ``sql`` is the SQLAlchemy type it was made from (of a TypeDecorator, what it stores).
+    ``sql`` is the SQLAlchemy type it was made from; of a TypeDecorator, the one that it stores.
     Two types are equal if they treat values the same way.
     """
 
@@ -86,8 +88,8 @@ class Type(ABC):
     def parse(self, text: str, lookup: str = "exact") -> Any:
         """The value that ``text`` of a URL writes; ValueError says what is expected.
 
-        ``lookup`` tells what it is for: ``regex`` takes a pattern, the ends of an
-        enumeration's members are no members.
+        ``lookup`` tells what it is for: the end of a member of an enumeration is no member,
+        and ``regex`` takes a pattern.
         """
 
     @abstractmethod
@@ -98,12 +100,15 @@ class Type(ABC):
         """SQLite: the guarded JSON form, also of text that is not valid; slow and total."""
         return self.json("sqlite", readable(column), guarded=True)
 
+    # Comparisons
+
     def compare(
         self, dialect: Dialect, column: sa.ColumnElement[Any], lookup: str, slot: Slot
     ) -> sa.ColumnElement[bool]:
         """The condition that ``column`` stands in ``lookup`` to the slot's value.
 
-        NULL satisfies none. The text does not depend on the value.
+        NULL satisfies none. The text does not depend on the value. In SQLite a value that does
+        not fit the type takes the place that SQLite gives it: numbers, then text, then bytes.
         """
         if lookup not in self.lookups or lookup == "isnull":
             raise ValueError(f"{self.name} has no lookup {lookup}")
@@ -116,8 +121,7 @@ class Type(ABC):
                     self.compare_one(dialect, column, "gte", part(slot, 0)),
                     self.compare_one(dialect, column, "lte", part(slot, 1)),
                 )
-            case _:
-                return self.compare_one(dialect, column, lookup, slot)
+        return self.compare_one(dialect, column, lookup, slot)
 
     def compare_one(
         self, dialect: Dialect, column: sa.ColumnElement[Any], lookup: str, slot: Slot
@@ -129,7 +133,14 @@ class Type(ABC):
         self, dialect: Dialect, column: sa.ColumnElement[Any], slot: Slot, negated: bool
     ) -> sa.ColumnElement[bool]:
         """``compare`` for ``in`` and ``not_in``; nothing is in an empty list."""
-        return among(column, self.bind_list(dialect, slot), dialect, negated)
+        values = self.bind_list(dialect, slot)
+        if dialect == "postgresql":
+            return condition("{0} <> ALL ({1})" if negated else "{0} = ANY ({1})", column, values)
+        listed = self.listed(dialect)
+        if negated:
+            # NULL NOT IN () is true in SQL; here NULL satisfies no lookup.
+            return condition(f"{{0}} IS NOT NULL AND {{0}} NOT IN ({listed})", column, values)
+        return condition(f"{{0}} IN ({listed})", column, values)
 
     def comparable(self, dialect: Dialect, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
         """The column as values are compared with it, freed of its type's own operators."""
@@ -139,42 +150,64 @@ class Type(ABC):
         """What the database has to take a bound value for."""
         return self.sql
 
+    def mysql_type(self) -> str:
+        """What MariaDB has to take a value for that comes to it as text."""
+        return "LONGTEXT"
+
     def convert(self, dialect: Dialect) -> Convert | None:
         """From a value of a query to what the driver takes; None where they are the same."""
         return None
 
     def bind(self, dialect: Dialect, slot: Slot) -> sa.ColumnElement[Any]:
+        """The slot's value."""
         return slot.bind(self.convert(dialect), self.bind_type(dialect))
 
     def bind_list(self, dialect: Dialect, slot: Slot) -> sa.ColumnElement[Any]:
-        """The slot's list: a JSON text for json_each and JSON_TABLE, an array for ANY."""
+        """The slot's list: an array in PostgreSQL, elsewhere the text of a JSON array."""
         convert = self.convert(dialect) or same
         if dialect == "postgresql":
-            array = postgresql.ARRAY(self.bind_type(dialect))
+            array = sa.ARRAY(self.bind_type(dialect))
             return slot.bind(lambda values: [convert(value) for value in values], array)
         return slot.bind(lambda values: json_list(convert(value) for value in values), sa.Text())
 
+    def listed(self, dialect: Dialect) -> str:
+        """The query that gives the values of ``bind_list``, which is ``{1}`` in it."""
+        if dialect == "sqlite":
+            return "SELECT value FROM json_each({1})"
+        columns = f"COLUMNS (value {self.mysql_type()} PATH '$')"
+        return f"SELECT value FROM JSON_TABLE({{1}}, '$[*]' {columns}) AS listed"  # noqa: S608
+
+    # Keyset paging
+
     def sort_value(self, dialect: Dialect, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
         """What a cursor keeps of ``column``: exact, for a JSON array; NULL stays NULL."""
-        if dialect == "sqlite":
-            # Binary is told from text by an object around it.
-            template = (
-                "CASE WHEN {0} >= x'' THEN json_object('base64', hekla_base64({0})) ELSE {0} END"
-            )
-            return expression(template, column)
-        return expression(
-            "CAST({0} AS CHAR)" if dialect == "mysql" else "CAST({0} AS TEXT)", column
-        )
+        match dialect:
+            case "sqlite":
+                # Bytes are told from text by an object around them.
+                template = "CASE WHEN {0} >= x'' THEN json_object('base64', hekla_base64({0}))"
+                return expression(f"{template} ELSE {{0}} END", column)
+            case "postgresql":
+                return expression("CAST({0} AS TEXT)", column)
+            case "mysql":
+                return expression("CAST({0} AS CHAR)", column)
+
+    def careful_sort_value(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """SQLite: ``sort_value``, also of text that is not valid; slow and total."""
+        return self.sort_value("sqlite", readable(column))
 
     def sort_bind(self, dialect: Dialect, slot: Slot) -> sa.ColumnElement[Any]:
         """The value that ``sort_value`` kept, as a bind to compare with the raw column."""
         if dialect == "sqlite":
             return slot.bind(kept, sa.types.NullType())
         text = slot.bind(None, sa.Text())
-        return sa.cast(text, self.sql) if dialect == "postgresql" else text
+        if dialect == "postgresql":
+            return sa.cast(text, self.sql)
+        return expression(f"CAST({{0}} AS {_MYSQL_CASTS[self.mysql_type()]})", text)
+
+    # Aggregates
 
     def aggregate_type(self, function: str) -> Type:
-        """The type of an aggregate over the column, for comparing and describing it."""
+        """The type of an aggregate over the column, to compare it with and to describe it."""
         if function not in self.aggregates and function != "count":
             raise ValueError(f"{self.name} has no aggregate {function}")
         if function in ("count", "count_distinct"):
@@ -209,16 +242,31 @@ class Type(ABC):
         return self.aggregate_type(function).json(dialect, result, guarded=True)
 
 
+_MYSQL_CASTS: Final = {
+    "LONGTEXT": "CHAR",
+    "BIGINT": "SIGNED",
+    "BIGINT UNSIGNED": "UNSIGNED",
+    "DECIMAL(65,30)": "DECIMAL(65,30)",
+    "FLOAT": "FLOAT",
+    "DOUBLE": "DOUBLE",
+    "DATE": "DATE",
+    "DATETIME(6)": "DATETIME(6)",
+    "TIME(6)": "TIME(6)",
+}
+
+
 def same(value: Any) -> Any:
+    """The value as it is."""
     return value
 
 
-def json_list(values: Any) -> str:
+def json_list(values: Iterable[Any]) -> str:
+    """The values as the text of a JSON array."""
     return json.dumps(list(values), ensure_ascii=False, separators=(",", ":"))
 
 
 def kept(value: Any) -> Any:
-    """A cursor's value as SQLite holds it."""
+    """A value from a cursor as SQLite holds it."""
     return b64decode(value["base64"]) if isinstance(value, dict) else value
 
 
@@ -239,8 +287,7 @@ class _Part:
     def bind(
         self, convert: Convert | None = None, type_: sa.types.TypeEngine[Any] | None = None
     ) -> sa.ColumnElement[Any]:
-        index = self.index
-        inner = convert or same
+        index, inner = self.index, convert or same
         return self.slot.bind(lambda values: inner(values[index]), type_)
 
 
@@ -252,6 +299,7 @@ def part(slot: Slot, index: int) -> Slot:
 def operate(
     lookup: str, column: sa.ColumnElement[Any], value: sa.ColumnElement[Any]
 ) -> sa.ColumnElement[bool]:
+    """A comparison by the database's own operator."""
     match lookup:
         case "exact":
             return column == value
@@ -268,43 +316,18 @@ def operate(
     raise ValueError(f"there is no lookup {lookup}")
 
 
-def among(
-    column: sa.ColumnElement[Any],
-    values: sa.ColumnElement[Any],
-    dialect: Dialect,
-    negated: bool,
-    item: str = "value",
-) -> sa.ColumnElement[bool]:
-    """``column`` is one of ``values`` (see ``Type.bind_list``); ``item`` is made of each."""
-    if dialect == "postgresql":
-        return condition("{0} <> ALL ({1})" if negated else "{0} = ANY ({1})", column, values)
-    if dialect == "mysql":
-        # The text of each value is compared as the column's own kind would be.
-        source = "JSON_TABLE({1}, '$[*]' COLUMNS (value LONGTEXT PATH '$')) AS listed"
-    else:
-        source = "json_each({1})"
-    text = f"SELECT {item} FROM {source}"  # noqa: S608
-    if negated:
-        # NULL NOT IN () is true in SQL; here NULL satisfies no lookup.
-        return condition(f"{{0}} IS NOT NULL AND {{0}} NOT IN ({text})", column, values)
-    return condition(f"{{0}} IN ({text})", column, values)
-
-
 def average(dialect: Dialect, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """The mean as a float."""
     match dialect:
         case "sqlite":
             return sa.func.avg(column)
         case "postgresql":
             return expression("CAST(avg({0}) AS DOUBLE PRECISION)", column)
         case "mysql":
-            # AVG of a DECIMAL or an integer keeps four more decimals only.
+            # AVG of integers or decimals keeps four more decimals only.
             return expression("AVG({0} + 0e0)", column)
 
 
 def as_string(dialect: Dialect, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
     """The value's text, for a JSON string."""
     return expression("CAST({0} AS CHAR)" if dialect == "mysql" else "CAST({0} AS TEXT)", column)
-
-
-def base64_text(raw: bytes) -> str:
-    return b64encode(raw).decode("ascii")

@@ -9,7 +9,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from hekla.schema.types.expression import expression
-from hekla.schema.types.type import EQUALITY, ORDERING, STORED, Convert, Dialect, Type
+from hekla.schema.types.type import AS_STORED, EQUALITY, ORDERING, STORED, Convert, Dialect, Type
 
 __all__ = ["Uuid"]
 
@@ -47,7 +47,7 @@ class Uuid(Type):
 
     def schema(self, guarded: bool = False) -> dict[str, Any]:
         if guarded:
-            return {"description": "As the database holds it."}
+            return dict(AS_STORED)
         return {"type": "string", "format": "uuid"}
 
     def bind_type(self, dialect: Dialect) -> sa.types.TypeEngine[Any]:

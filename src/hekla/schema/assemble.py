@@ -39,4 +39,9 @@ def assemble(drafts: Sequence[Draft], warnings: Iterable[str] = ()) -> Schema:
         )
         for draft, related in zip(drafts, relations, strict=True)
     }
-    return Schema(MappingProxyType(resources), tuple(told))
+    return Schema(MappingProxyType(resources), tuple(_one_line(warning) for warning in told))
+
+
+def _one_line(text: str) -> str:
+    """``text`` with what would break a line, or upset a terminal, written out."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

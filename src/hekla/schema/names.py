@@ -155,7 +155,7 @@ def singular(name: str) -> str:
     if re.fullmatch(r"[a-z]ies", lower):
         return name[:-1]
     for ending, replacement in _ENDINGS:
-        if lower.endswith(ending) and len(lower) > len(ending) + 1:
+        if lower.endswith(ending) and len(lower) > max(len(ending), 3):
             stem_length = len(name) - len(ending)
             return name[:stem_length] + _in_case_of(name[stem_length:], replacement, mixed=False)
     return name

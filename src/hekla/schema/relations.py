@@ -1,6 +1,6 @@
 """Relations that follow from foreign keys, and the names of all relations.
 
-The rules, in the order in which names are given (docs: reference/relations):
+The rules, in the order in which names are given:
 
 1. A model's ``relationship()`` keeps its name.
 2. To one, from a foreign key: the column without its word for a key (``owner_id`` -> ``owner``,
@@ -116,16 +116,20 @@ def _renamed(draft: Draft, relations: Mapping[str, Relation]) -> dict[str, Relat
             raise OperatorError(
                 f'{draft.name} has no relation "{old}" to rename{nearest(old, relations)}'
             )
-    result: dict[str, Relation] = {}
-    for old, relation in relations.items():
-        new = draft.renames.get(old, old)
-        if new is None:
-            continue
-        if new in result or new in draft.columns:
+    final = {old: draft.renames.get(old, old) for old in relations}
+    given = Counter(final.values())
+    for old in draft.renames:
+        new = final[old]
+        if new is not None and (given[new] > 1 or new in draft.columns):
             raise OperatorError(
                 f'{draft.name}: the relation "{old}" cannot be named "{new}", '
                 "a column or another relation has that name"
             )
+    result: dict[str, Relation] = {}
+    for old, new in final.items():
+        if new is None:
+            continue
+        relation = relations[old]
         result[new] = Relation(
             new,
             relation.target,

@@ -9,7 +9,6 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import orm
-from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from hekla.errors import OperatorError
 from hekla.schema.declaration import Declaration
@@ -17,13 +16,6 @@ from hekla.schema.names import plural, singular, snake_case
 from hekla.schema.types import Dialect
 
 __all__ = ["Entity", "read_entity"]
-
-_DIALECTS: dict[Dialect, sa.Dialect] = {
-    # This style of parameters leaves a percent sign alone.
-    "sqlite": sqlite.dialect(paramstyle="qmark"),  # type: ignore[no-untyped-call]
-    "postgresql": postgresql.dialect(paramstyle="qmark"),
-    "mysql": mysql.dialect(paramstyle="qmark"),
-}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,9 +75,10 @@ def read_entity(declaration: Declaration, dialect: Dialect) -> Entity:
 
 
 def _read_table(declaration: Declaration, table: sa.FromClause) -> Entity:
-    name = declaration.name or getattr(table, "name", None)
+    stored = isinstance(table, sa.TableClause)
+    name = declaration.name or (table.name if isinstance(table, sa.TableClause) else None)
     if name is None:
-        raise OperatorError("a table that is not named in the database needs name=")
+        raise OperatorError("a resource that is a query and no table needs name=")
     names: dict[sa.ColumnElement[Any], str] = {c: str(c.key) for c in table.columns}
     return Entity(
         declaration=declaration,
@@ -95,7 +88,8 @@ def _read_table(declaration: Declaration, table: sa.FromClause) -> Entity:
         own=table,
         tables=(table,),
         names=names,
-        key=tuple(names[column] for column in table.primary_key),
+        # What tells the rows of a query apart is nobody's promise.
+        key=tuple(names[column] for column in table.primary_key) if stored else (),
         title=None,
         description=getattr(table, "comment", None) or "",
     )
@@ -161,13 +155,16 @@ def _subquery(
     query = query.select_from(mapper.persist_selectable)
     if mapper.single and mapper.polymorphic_on is not None:
         kind = mapper.polymorphic_on
-        # Written out, not bound: the text of a statement depends on no value of a request.
+        # Written out, not bound: no request has a say in them. This style of parameters
+        # leaves a percent sign alone.
+        make_dialect: Any = sa.make_url(f"{dialect}://").get_dialect()
+        written = make_dialect(paramstyle="qmark")
         query = query.where(
             kind.in_(
                 sa.literal_column(
                     str(
                         sa.literal(sub.polymorphic_identity, kind.type).compile(
-                            dialect=_DIALECTS[dialect], compile_kwargs={"literal_binds": True}
+                            dialect=written, compile_kwargs={"literal_binds": True}
                         )
                     ),
                     kind.type,

@@ -103,8 +103,8 @@ def _column(entity: Entity, name: str, stored: sa.ColumnElement[Any], dialect: D
     source = stored if served is None else served
     type_ = type_of(stored.type, dialect)
     in_key = name in entity.key
-    if not isinstance(stored, sa.Column):
-        # A column of a subquery says nothing but its type.
+    if not isinstance(stored, sa.Column) or not isinstance(stored.table, sa.Table):
+        # A column of a query says nothing but its type.
         return Column(name, source, type_, in_key=in_key, guarded=True)
     return Column(
         name=name,
@@ -114,7 +114,7 @@ def _column(entity: Entity, name: str, stored: sa.ColumnElement[Any], dialect: D
         in_key=in_key,
         generated=stored.computed is not None,
         guarded=isinstance(stored.type, sa.types.NullType),
-        has_default=_has_default(stored),
+        has_default=stored.computed is None and _has_default(stored),
         description=stored.comment or stored.doc or "",
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -81,6 +82,15 @@ def _schema_of(catalogue: Catalogue, dialect: Dialect) -> Schema:
     return assemble(drafts, warnings)
 
 
+def _column_key(name: str, facts: TableFacts) -> str:
+    # SQLAlchemy makes the names of parameters from the key; an empty one, or white space other
+    # than blanks, breaks its statements.
+    key = re.sub(r"[^\S ]", "_", name)
+    while not key or (key != name and any(key == column.name for column in facts.columns)):
+        key += "_"
+    return key
+
+
 def _draft(facts: TableFacts, metadata: sa.MetaData, dialect: Dialect) -> Draft:
     table = sa.Table(
         _Name(facts.name, True),
@@ -89,6 +99,7 @@ def _draft(facts: TableFacts, metadata: sa.MetaData, dialect: Dialect) -> Draft:
             sa.Column(
                 _Name(column.name, True),
                 column.type,
+                key=_column_key(column.name, facts),
                 primary_key=column.name in facts.key,
                 nullable=column.nullable,
                 comment=column.comment or None,
@@ -98,7 +109,10 @@ def _draft(facts: TableFacts, metadata: sa.MetaData, dialect: Dialect) -> Draft:
     )
     columns = {}
     for source, column in zip(table.columns, facts.columns, strict=True):
-        guarded = not facts.strict or isinstance(column.type, sa.types.NullType)
+        # A rowid is an integer whatever else the table lets in.
+        is_row_id = facts.row_id and column.name in facts.key
+        unsure = not facts.strict and not is_row_id
+        guarded = unsure or isinstance(column.type, sa.types.NullType)
         columns[column.name] = Column(
             name=column.name,
             source=source,

@@ -119,7 +119,9 @@ class Connection:
         self._end("COMMIT")
 
     def rollback(self) -> None:
-        self._end("ROLLBACK")
+        # Closing has rolled back already.
+        with contextlib.suppress(InterfaceError):
+            self._end("ROLLBACK")
 
     def close(self) -> None:
         # A transaction that is open is rolled back.

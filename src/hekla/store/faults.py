@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import re
+from typing import Any
 
 import apsw
 
 from hekla import errors
 from hekla.errors import OperatorError, Problem
 
-__all__ = ["FAILURES", "is_busy", "is_unfit_value", "problem_of"]
+__all__ = ["FAILURES", "check_text", "is_busy", "is_unfit_value", "problem_of"]
 
 _logger = logging.getLogger("hekla.store")
 
@@ -38,7 +39,16 @@ _GONE = re.compile(
 _TOO_MUCH = re.compile(
     r"too (many|complex|large|big|deep)|parser stack overflow|maximum depth|at most \d+ tables"
 )
+# What FTS5 says of text that is no query.
+_SEARCH = ("fts5: ", "unterminated string", "unknown special query")
 _OVERFLOW = re.compile(r"integer overflow|int too big")
+
+
+def check_text(row: tuple[Any, ...]) -> None:
+    """Raise UnicodeDecodeError if the body, which comes first and may come as bytes, is no text."""
+    body = row[0]
+    if type(body) is bytes and not body.isascii():
+        body.decode()
 
 
 def is_unfit_value(error: Exception) -> bool:
@@ -79,7 +89,7 @@ def problem_of(error: Exception, sql: str = "") -> Problem:
         )
     if isinstance(error, re.error):
         return Problem(errors.INVALID_VALUE, f"The regular expression is not valid: {text}.")
-    if isinstance(error, apsw.SQLError) and text.startswith("fts5: "):
+    if isinstance(error, apsw.SQLError) and text.startswith(_SEARCH):
         return Problem(errors.INVALID_VALUE, "The search text cannot be read as a search.")
     _logger.error("%s: %s\n%s", type(error).__name__, text, sql, exc_info=error)
     if isinstance(error, apsw.SQLError) and _GONE.search(text):

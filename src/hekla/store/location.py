@@ -68,10 +68,15 @@ class Location:
         if not parts.database or parts.database == ":memory:":
             # The VFS "memdb" shares a database whose name begins with a slash.
             return cls(f"file:/hekla-{os.getpid()}-{next(_numbers)}?vfs=memdb", None)
-        uri = "file:" + quote(os.fsencode(parts.database))
-        if immutable == "1":
-            return cls(uri + "?immutable=1", parts.database, True)
-        return cls(uri, parts.database, read_only or mode == "ro")
+        return cls.of_path(
+            parts.database, read_only=read_only or mode == "ro", immutable=immutable == "1"
+        )
+
+    @classmethod
+    def of_path(cls, path: str, *, read_only: bool = False, immutable: bool = False) -> Location:
+        """The file of that name, whatever letters it holds."""
+        uri = "file:" + quote(os.fsencode(path))
+        return cls(uri + "?immutable=1" * immutable, path, read_only or immutable)
 
     def __str__(self) -> str:
         return self.path or "memory"

@@ -20,6 +20,10 @@ class Statement(Protocol):
     def sql(self) -> str:
         """The text, with positional parameters."""
 
+    @property
+    def guarded(self) -> bool:
+        """Whether it may meet values that do not fit, text that is no text among them."""
+
     def careful_sql(self) -> str:
         """A slower text with the same rows and parameters that withstands any stored value.
 

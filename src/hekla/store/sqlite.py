@@ -15,7 +15,7 @@ from hekla import errors
 from hekla.errors import Problem
 from hekla.settings import Settings
 from hekla.store.connection import open_connection
-from hekla.store.faults import FAILURES, is_busy, is_unfit_value, problem_of
+from hekla.store.faults import FAILURES, check_text, is_busy, is_unfit_value, problem_of
 from hekla.store.location import Location
 from hekla.store.protocol import Row, Statement
 from hekla.store.readers import Readers
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 __all__ = ["SqliteStore"]
 
-# Steps of SQLite's machine between two looks at the clock: tens of microseconds, as a rule.
-_STEPS = 500
+# Steps of SQLite's machine between two looks at the clock: some 100 microseconds, as a rule.
+_STEPS = 4000
 _REMEMBERED = 1024
-_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 60.0
 _CAREFUL_SECONDS = 600.0
 
 
@@ -49,8 +49,12 @@ class _Habit:
         self.careful_until = 0.0
 
     def is_slow(self) -> None:
-        self.slow_until = time.monotonic() + self.pause
+        """Keep to threads for a while, a longer one each time that the loop was tried in vain."""
         self.pause = min(2 * self.pause, _LONGEST_PAUSE)
+
+    def ran(self, seconds: float, budget: float) -> None:
+        """Learn from a run on a thread; well within the budget, the loop is tried again."""
+        self.slow_until = 0.0 if seconds < budget / 2 else time.monotonic() + self.pause
 
     def is_careful(self, text: str) -> str:
         self.careful = text
@@ -113,14 +117,8 @@ class SqliteStore:
         sql = statement.sql
         if sql in self._habits:
             return await self._fetch_aside(statement, args)
-        self._started = 0.0
         try:
-            self._execute(sql, args)
-            row: Row | None = self._fetchone()
-            # Asking once more ends the statement, and with it the read transaction.
-            if row is not None and self._fetchone() is not None:
-                self._execute("select 1 where 0")
-            return row
+            return self._fetch_inline(sql, args, statement.guarded)
         except FAILURES as exc:
             return await self._fetch_aside(statement, args, exc)
 
@@ -190,9 +188,9 @@ class SqliteStore:
             if error is None:
                 try:
                     if inline:
-                        row = self._fetch_inline(sql, args)
+                        row = self._fetch_inline(sql, args, statement.guarded)
                     else:
-                        row = await self._fetch_on_thread(sql, args, habit)
+                        row = await self._fetch_on_thread(sql, args, habit, statement.guarded)
                 except FAILURES as exc:
                     error = exc
                 else:
@@ -213,27 +211,34 @@ class SqliteStore:
                 raise problem_of(error, sql) from error
             error = None
 
-    def _fetch_inline(self, sql: str, args: Sequence[Any]) -> Row | None:
+    def _fetch_inline(self, sql: str, args: Sequence[Any], guarded: bool) -> Row | None:
         self._started = 0.0
         self._execute(sql, args)
         row: Row | None = self._fetchone()
         # Asking once more ends the statement, and with it the read transaction.
-        if row is not None and self._fetchone() is not None:
-            self._execute("select 1 where 0")
+        if row is not None:
+            if self._fetchone() is not None:
+                self._execute("select 1 where 0")
+            if guarded:
+                check_text(row)
         return row
 
-    async def _fetch_on_thread(self, sql: str, args: Sequence[Any], habit: _Habit) -> Row | None:
-        def work(connection: apsw.Connection) -> tuple[Row | None, float]:
+    async def _fetch_on_thread(
+        self, sql: str, args: Sequence[Any], habit: _Habit, guarded: bool
+    ) -> Row | None:
+        def work(connection: apsw.Connection) -> Row | None:
             began = time.perf_counter()
-            cursor = connection.execute(sql, args)
-            row: Row | None = cursor.fetchone()
-            cursor.close(True)
-            return row, time.perf_counter() - began
+            cursor = connection.cursor()
+            try:
+                row: Row | None = cursor.execute(sql, args).fetchone()
+            finally:
+                cursor.close(True)
+                habit.ran(time.perf_counter() - began, self._budget)
+            if row is not None and guarded:
+                check_text(row)
+            return row
 
-        row, seconds = await self._running_readers().run(work, self.settings.statement_timeout)
-        if seconds < self._budget / 2:
-            habit.slow_until = 0.0
-        return row
+        return await self._running_readers().run(work, self.settings.statement_timeout)
 
     def _remember(self, sql: str, habit: _Habit) -> None:
         self._habits[sql] = habit
@@ -253,6 +258,8 @@ class SqliteStore:
 
 class _Text:
     """A statement of our own."""
+
+    guarded = False
 
     def __init__(self, sql: str) -> None:
         self.sql = sql

@@ -15,7 +15,7 @@ from hekla import errors
 from hekla.errors import Problem
 from hekla.settings import Settings
 from hekla.store.connection import open_connection
-from hekla.store.faults import FAILURES, is_unfit_value, problem_of
+from hekla.store.faults import FAILURES, check_text, is_unfit_value, problem_of
 from hekla.store.location import Location
 from hekla.store.protocol import Row, Statement
 from hekla.store.readers import Readers
@@ -136,7 +136,10 @@ class Export:
     def _fill(self, cursor: apsw.Cursor, batch: list[Row]) -> None:
         size = 0
         end = time.monotonic() + _SECONDS
+        guarded = self._statement.guarded
         for row in cursor:
+            if guarded:
+                check_text(row)
             batch.append(row)
             size += sum(len(value) for value in row if isinstance(value, str | bytes))
             if (

@@ -146,7 +146,7 @@ def _read_table(inspector: sa.Inspector, name: str, kind: Literal["table", "view
     uniques = [constraint["column_names"] for constraint in inspector.get_unique_constraints(name)]
     for index in inspector.get_indexes(name):
         options = index.get("dialect_options", {})
-        partial = any(option.endswith("_where") and options[option] for option in options)
+        partial = any(name.endswith("_where") and options[name] is not None for name in options)
         if index["unique"] and not partial and None not in index["column_names"]:
             uniques.append([column for column in index["column_names"] if column is not None])
     return TableFacts(

@@ -89,7 +89,9 @@ def declared_type(declaration: str) -> sa.types.TypeEngine[Any]:
     """
     name, _, arguments = declaration.upper().partition("(")
     name = re.sub(r"\s*\b(GENERATED|ALWAYS|UNSIGNED)\b\s*", " ", name).strip()
-    numbers = [int(number) for number in re.findall(r"\d+", arguments.partition(")")[0])]
+    numbers = [
+        int(number) for number in arguments.rstrip(" )").split(",") if number.strip().isdecimal()
+    ]
     found = _KNOWN.get(name)
     if found is None:
         found = next(

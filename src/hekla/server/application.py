@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
 
 from hekla.web.request import Request
 from hekla.web.response import Response
 
-__all__ = ["Application"]
+__all__ = ["Application", "Handler"]
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class Application(Protocol):
@@ -17,4 +20,5 @@ class Application(Protocol):
 
     async def shutdown(self) -> None: ...
 
-    async def handle(self, request: Request) -> Response: ...
+    @property
+    def handle(self) -> Handler: ...

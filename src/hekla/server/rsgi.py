@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from hekla.actor import ANONYMOUS
-from hekla.server.application import Application
+from hekla.server.application import Application, Handler
 from hekla.server.departure import resume
 from hekla.server.rsgi_stream import send_stream
 from hekla.web.path import encode_decoded_path
@@ -72,14 +72,23 @@ class RSGIRequest(Request):
 
 
 class RSGI:
-    """An application as an RSGI callable, with the life of its worker."""
+    """An application as an RSGI callable, with the life of its worker.
 
-    def __init__(self, application: Application) -> None:
+    ``around`` may put something around the application's handler, such as an access log.
+    """
+
+    def __init__(
+        self, application: Application, around: Callable[[Handler], Handler] | None = None
+    ) -> None:
         self.application = application
+        self._around = around
         self._handle = application.handle
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         loop.run_until_complete(self.application.startup())
+        # An application may have made itself a shorter way now that nothing changes any more.
+        handle = self.application.handle
+        self._handle = handle if self._around is None else self._around(handle)
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
         loop.run_until_complete(self.application.shutdown())

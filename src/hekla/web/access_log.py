@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from datetime import UTC, datetime
 from time import perf_counter
-from typing import Literal, TextIO
+from typing import Any, Literal, TextIO
 
 import msgspec
 
 from hekla.web.body import close_stream
-from hekla.web.request import Request
+from hekla.web.request import ClientLeft, Request
 from hekla.web.response import Response
 
 __all__ = ["AccessLog", "Form"]
 
 Form = Literal["json", "text"]
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 # A client that left before its answer was ready gets no status; logs know this number for it.
-CLIENT_LEFT = 499
+_CLIENT_LEFT = 499
 
 _COLOURS = {1: "", 2: "32", 3: "36", 4: "33", 5: "31"}
 _encode = msgspec.json.Encoder().encode
@@ -39,20 +41,27 @@ class AccessLog:
         self._line = _json_line if form == "json" else _text_line
         self._colours = form == "text" and _takes_colours(self._stream)
 
-    def watch(self, request: Request, response: Response, started: float) -> Response:
-        """Log an answer; one that streams is logged when it ends, so it comes back wrapped.
+    def around(self, handle: Handler) -> Handler:
+        """A handler that does what ``handle`` does, and logs it."""
 
-        ``started`` is when the request came, by :func:`time.perf_counter`.
-        """
-        body = response.body
-        if isinstance(body, bytes):
+        async def logged(request: Request) -> Response:
+            started = perf_counter()
+            try:
+                response = await handle(request)
+            except (asyncio.CancelledError, ClientLeft):
+                self.write(request, _CLIENT_LEFT, 0, started)
+                raise
+            body = response.body
+            if not isinstance(body, bytes):
+                body = _Counted(self, request, response.status, body, started)
+                return Response(response.status, body, response.headers)
             self.write(request, response.status, len(body), started)
             return response
-        counted = _Counted(self, request, response.status, body, started)
-        return Response(response.status, counted, response.headers)
+
+        return logged
 
     def write(self, request: Request, status: int, size: int, started: float) -> None:
-        """Write the line of one request."""
+        """Write the line of one request; it came at ``started`` (:func:`time.perf_counter`)."""
         seconds = perf_counter() - started
         line = self._line(request, status, size, seconds * 1000)
         if self._colours:

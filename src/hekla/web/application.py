@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from time import perf_counter
 
 from hekla.actor import Actor
 from hekla.errors import INTERNAL, Problem
 from hekla.settings import Settings
-from hekla.web.access_log import CLIENT_LEFT, AccessLog
 from hekla.web.body import begin_stream, close_stream
 from hekla.web.cors import Cors
 from hekla.web.limits import check_address, check_headers
@@ -41,12 +38,10 @@ class WebApplication:
         settings: Settings,
         *,
         authenticate: Authenticate | None = None,
-        access_log: AccessLog | None = None,
     ) -> None:
         self.router = router
         self.settings = settings
         self.authenticate = authenticate
-        self.access_log = access_log
         self.checks_headers = True
         self._cors = Cors(settings.cors_origins) if settings.cors_origins else None
 
@@ -56,8 +51,6 @@ class WebApplication:
         The first piece of a body that streams is there already, so what fails before it is
         answered as a Problem.
         """
-        log = self.access_log
-        started = perf_counter() if log is not None else 0.0
         if request.method == "HEAD":
             request.method, request.is_head = "GET", True
         request.settings = self.settings
@@ -71,9 +64,7 @@ class WebApplication:
                 response = await represent(request, response)
         except Problem as problem:
             response = problem_response(problem, request)
-        except (asyncio.CancelledError, ClientLeft):
-            if log is not None:
-                log.write(request, CLIENT_LEFT, 0, started)
+        except ClientLeft:
             raise
         except Exception:
             logger.exception("Request %s failed: %s %s", request.id, request.method, request.path)
@@ -88,8 +79,7 @@ class WebApplication:
         body = response.body
         if request.is_head:
             body = await _without_body(response, headers)
-        response = Response(response.status, body, headers)
-        return response if log is None else log.watch(request, response, started)
+        return Response(response.status, body, headers)
 
     async def _answer(self, request: Request) -> Response:
         """What the endpoint at the path says; Problems where there is none."""

@@ -9,7 +9,7 @@ from hekla import Hekla, everyone
 
 
 class Base(DeclarativeBase):
-    id: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True, sort_order=-1)
 
 
 class User(Base):
@@ -27,8 +27,8 @@ class Label(Base):
     name: Mapped[str] = mapped_column(String(40), unique=True)
 
 
-task_id = Column("task_id", ForeignKey("tasks.id"), primary_key=True)
-label_id = Column("label_id", ForeignKey(Label.id), primary_key=True, index=True)
+task_id: Column[int] = Column("task_id", ForeignKey("tasks.id"), primary_key=True)
+label_id: Column[int] = Column("label_id", ForeignKey(Label.id), primary_key=True, index=True)
 task_labels = Table("task_labels", Base.metadata, task_id, label_id)
 
 

@@ -1,0 +1,38 @@
+"""How commands print: headings, columns that line up, JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+
+__all__ = ["echo_heading", "echo_json", "echo_table", "echo_warning"]
+
+
+def echo_heading(text: str) -> None:
+    """Print a line that stands above what belongs together."""
+    click.echo(click.style(text, bold=True))
+
+
+def echo_table(rows: Iterable[Sequence[str]], *, indent: int = 2) -> None:
+    """Print rows with their columns in line; the first one stands out."""
+    rows = [tuple(row) for row in rows]
+    if not rows:
+        return
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        first, rest = click.style(cells[0], fg="cyan"), "  ".join(cells[1:]).rstrip()
+        click.echo((" " * indent + f"{first}  {rest}").rstrip())
+
+
+def echo_json(document: Any, *, indent: int | None = 2) -> None:
+    """Print a JSON document."""
+    click.echo(json.dumps(document, indent=indent, ensure_ascii=False))
+
+
+def echo_warning(text: str) -> None:
+    """Print one line on the standard error that does not stop the command."""
+    click.echo(click.style("warning: ", fg="yellow") + text, err=True)

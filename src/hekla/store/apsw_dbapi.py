@@ -113,7 +113,10 @@ class Connection:
         return self.driver_connection.in_transaction
 
     def cursor(self) -> Cursor:
-        return Cursor(self)
+        try:
+            return Cursor(self)
+        except _RAISED as exc:
+            _raise(exc)
 
     def commit(self) -> None:
         self._end("COMMIT")

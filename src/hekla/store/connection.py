@@ -60,7 +60,7 @@ def _explain(error: apsw.Error, location: Location) -> str:
         return f"the database is damaged ({error}); restore a copy, or try sqlite3's .recover"
     if isinstance(error, apsw.BusyError | apsw.LockedError):
         return "another program holds the database; end it, or raise busy_timeout"
-    if isinstance(error, apsw.CantOpenError) and location.read_only:
+    if isinstance(error, apsw.ReadOnlyError | apsw.CantOpenError) and location.read_only:
         return (
             "cannot be read: it is in WAL mode and its folder may not be written to; add "
             "?immutable=1 to the URL if nothing else writes to the file"

@@ -65,6 +65,9 @@ def is_busy(error: Exception) -> bool:
 
 def problem_of(error: Exception, sql: str = "") -> Problem:
     """The Problem for ``error``, whose private cause is logged where somebody has to act."""
+    if isinstance(error, OperatorError) and isinstance(error.__cause__, apsw.Error):
+        # One more connection could not be opened.
+        error = error.__cause__
     text = str(error)
     if isinstance(error, apsw.InterruptError):
         return Problem(

@@ -26,7 +26,6 @@ __all__ = ["Export"]
 _ROWS = 1000
 _BYTES = 256 << 10
 _SECONDS = 0.05
-_CHUNK = 50
 
 
 class Export:
@@ -142,11 +141,7 @@ class Export:
                 check_text(row)
             batch.append(row)
             size += sum(len(value) for value in row if isinstance(value, str | bytes))
-            if (
-                len(batch) >= _ROWS
-                or size >= _BYTES
-                or (len(batch) % _CHUNK == 0 and time.monotonic() > end)
-            ):
+            if len(batch) >= _ROWS or size >= _BYTES or time.monotonic() > end:
                 return
 
 

@@ -220,12 +220,13 @@ class StoreConformance:
 
     async def test_waiting_has_an_end(self, open_store: OpenStore) -> None:
         """A statement that found no thread within the timeout is refused, not timed out."""
-        store = await open_store(Settings(threads=1, max_waiting=9, statement_timeout=0.4))
+        store = await open_store(Settings(threads=1, max_waiting=9, statement_timeout=0.8))
         endless = Text(self.words.endless)
-        first = asyncio.create_task(problem_of(store.fetch(endless, ())))
-        await asyncio.sleep(0.05)
-        others = [asyncio.create_task(problem_of(store.fetch(endless, ()))) for _ in range(2)]
-        codes = [(await task).code.code for task in (first, *others)]
+        tasks = []
+        for _ in range(3):
+            tasks.append(asyncio.create_task(problem_of(store.fetch(endless, ()))))
+            await asyncio.sleep(0.4)
+        codes = [(await task).code.code for task in tasks]
         # The second began when the first had ended; only the third waited in vain.
         assert codes == ["statement_timeout", "statement_timeout", "store_busy"]
 

@@ -159,6 +159,32 @@ async def test_careful_text_that_fails_too(open_store: OpenStore) -> None:
     assert problem.code == errors.INTERNAL
 
 
+@pytest.mark.parametrize("encoding", ["UTF-8", "UTF-16le", "UTF-16be"])
+@pytest.mark.parametrize("guarded", [True, False])
+async def test_bodies_are_utf8(
+    open_store: OpenStore, other: apsw.Connection, encoding: str, guarded: bool
+) -> None:
+    """A body that comes as bytes is UTF-8, whatever the database stores its text in."""
+    other.pragma("encoding", encoding)
+    other.execute("create table t (v)")
+    other.execute("insert into t values ('grüße 🌋')")
+    store = await open_store()
+    body = Text("select cast(json_object('v', v) as blob), 1 from t", guarded=guarded)
+    expected = ('{"v":"grüße 🌋"}'.encode(), 1)
+    assert await store.fetch(body, ()) == expected
+    assert await everything(store.stream(body, ())) == [expected]
+
+
+async def test_bodies_are_text(open_store: OpenStore, write: Write) -> None:
+    """Bytes that are no text do not leave as a body; the careful text is taken."""
+    write("create table t (v)")
+    write("insert into t values (cast(x'61ff' as text))")
+    store = await open_store()
+    body = Text("select cast(v as blob) from t", "select cast(hex(v) as blob) from t")
+    assert await store.fetch(body, ()) == (b"61FF",)
+    assert await everything(store.stream(body, ())) == [(b"61FF",)]
+
+
 # Errors.
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 import re
-from typing import Any
 
 import apsw
 
 from hekla import errors
 from hekla.errors import OperatorError, Problem
 
-__all__ = ["FAILURES", "check_text", "is_busy", "is_unfit_value", "problem_of"]
+__all__ = ["FAILURES", "is_busy", "is_unfit_value", "problem_of"]
 
 _logger = logging.getLogger("hekla.store")
 
@@ -42,13 +41,6 @@ _TOO_MUCH = re.compile(
 # What FTS5 says of text that is no query.
 _SEARCH = ("fts5: ", "unterminated string", "unknown special query")
 _OVERFLOW = re.compile(r"integer overflow|int too big")
-
-
-def check_text(row: tuple[Any, ...]) -> None:
-    """Raise UnicodeDecodeError if the body, which comes first and may come as bytes, is no text."""
-    body = row[0]
-    if type(body) is bytes and not body.isascii():
-        body.decode()
 
 
 def is_unfit_value(error: Exception) -> bool:

@@ -52,12 +52,16 @@ class Store(Protocol):
         """Return if the database answers; otherwise raise a Problem."""
 
     async def fetch(self, statement: Statement, args: Sequence[Any]) -> Row | None:
-        """The first row, or None where there is none."""
+        """The first row, or None where there is none.
+
+        Bytes in the first column are a body: text, and in UTF-8.
+        """
 
     def stream(self, statement: Statement, args: Sequence[Any]) -> AsyncIterator[list[Row]]:
         """All rows of one moment, in batches; memory stays flat however many there are.
 
-        To stop early call ``aclose()`` (or cancel the task): the database is let go at once.
+        What is wrong with the statement shows with the first batch. To stop early call
+        ``aclose()`` (or cancel the task): the database is let go at once.
         """
 
     async def explain(self, statement: Statement, args: Sequence[Any]) -> list[str]:

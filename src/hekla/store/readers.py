@@ -174,6 +174,9 @@ class Readers:
             raise
         finally:
             timer.cancel()
+            # What nobody waits for any more must not keep others out.
+            with self._changed, contextlib.suppress(ValueError):
+                self._jobs.remove(job)
 
     async def close(self) -> None:
         """Refuse what waits, interrupt what runs, and return when every thread has ended."""

@@ -14,8 +14,9 @@ import apsw
 from hekla import errors
 from hekla.errors import Problem
 from hekla.settings import Settings
+from hekla.store.body import UTF_8, as_utf8
 from hekla.store.connection import open_connection
-from hekla.store.faults import FAILURES, check_text, is_busy, is_unfit_value, problem_of
+from hekla.store.faults import FAILURES, is_busy, is_unfit_value, problem_of
 from hekla.store.location import Location
 from hekla.store.protocol import Row, Statement
 from hekla.store.readers import Readers
@@ -76,9 +77,9 @@ class SqliteStore:
         self._readers: Readers | None = None
         self._exports: set[Export] = set()
         self._identity: tuple[int, int] | None = None
+        self._encoding = UTF_8
         self._started = 0.0
         self._execute: Callable[..., Any] = _not_started
-        self._fetchone: Callable[[], Any] = _not_started
 
     async def start(self) -> None:
         if self._inline is not None:
@@ -89,7 +90,8 @@ class SqliteStore:
         inline = open_connection(self.location, self.settings, query_only=True, busy_timeout=0)
         inline.set_progress_handler(self._is_over, _STEPS)
         cursor = inline.cursor()
-        self._execute, self._fetchone = cursor.execute, cursor.fetchone
+        self._execute = cursor.execute
+        self._encoding = str(inline.pragma("encoding"))
         self._inline = inline
         self._identity = self._file_identity()
         self._readers = Readers(
@@ -110,7 +112,7 @@ class SqliteStore:
 
     def _clear(self) -> None:
         self._inline = self._readers = None
-        self._execute = self._fetchone = _not_started
+        self._execute = _not_started
         self._habits.clear()
 
     async def fetch(self, statement: Statement, args: Sequence[Any]) -> Row | None:
@@ -147,7 +149,7 @@ class SqliteStore:
         readers = self._running_readers()
         if len(self._exports) >= self.settings.max_streams:
             raise Problem(errors.STORE_BUSY, "Too many exports are running. Try again.")
-        export = Export(self.location, self.settings, statement, args)
+        export = Export(self.location, self.settings, statement, args, self._encoding)
         self._exports.add(export)
         try:
             while batch := await export.next_batch(readers):
@@ -213,14 +215,15 @@ class SqliteStore:
 
     def _fetch_inline(self, sql: str, args: Sequence[Any], guarded: bool) -> Row | None:
         self._started = 0.0
-        self._execute(sql, args)
-        row: Row | None = self._fetchone()
-        # Asking once more ends the statement, and with it the read transaction.
-        if row is not None:
-            if self._fetchone() is not None:
-                self._execute("select 1 where 0")
-            if guarded:
-                check_text(row)
+        # ``get`` reads to the end, which ends the read transaction too.
+        found = self._execute(sql, args).get
+        if found is None:
+            # No row, or one with nothing but a NULL: ``get`` does not tell.
+            found = self._execute(sql, args).fetchall()
+            return found[0] if found else None
+        row: Row = found if type(found) is tuple else _first_row(found)
+        if guarded or self._encoding != UTF_8:
+            row = as_utf8(row, self._encoding)
         return row
 
     async def _fetch_on_thread(
@@ -234,8 +237,8 @@ class SqliteStore:
             finally:
                 cursor.close(True)
                 habit.ran(time.perf_counter() - began, self._budget)
-            if row is not None and guarded:
-                check_text(row)
+            if row is not None and (guarded or self._encoding != UTF_8):
+                row = as_utf8(row, self._encoding)
             return row
 
         return await self._running_readers().run(work, self.settings.statement_timeout)
@@ -254,6 +257,13 @@ class SqliteStore:
         except OSError:
             return None
         return status.st_dev, status.st_ino
+
+
+def _first_row(found: Any) -> Row:
+    """The first row of what ``apsw.Cursor.get`` gives: a single value stands for itself."""
+    if type(found) is not list:
+        return (found,)
+    return found[0] if type(found[0]) is tuple else (found[0],)
 
 
 class _Text:

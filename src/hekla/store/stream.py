@@ -14,8 +14,9 @@ import apsw
 from hekla import errors
 from hekla.errors import Problem
 from hekla.settings import Settings
+from hekla.store.body import UTF_8, as_utf8
 from hekla.store.connection import open_connection
-from hekla.store.faults import FAILURES, check_text, is_unfit_value, problem_of
+from hekla.store.faults import FAILURES, is_unfit_value, problem_of
 from hekla.store.location import Location
 from hekla.store.protocol import Row, Statement
 from hekla.store.readers import Readers
@@ -37,12 +38,18 @@ class Export:
     """
 
     def __init__(
-        self, location: Location, settings: Settings, statement: Statement, args: Sequence[Any]
+        self,
+        location: Location,
+        settings: Settings,
+        statement: Statement,
+        args: Sequence[Any],
+        encoding: str,
     ) -> None:
         self._location = location
         self._settings = settings
         self._statement = statement
         self._args = args
+        self._encoding = encoding
         self._careful = False
         self._given = 0
         self._connection: apsw.Connection | None = None
@@ -135,11 +142,9 @@ class Export:
     def _fill(self, cursor: apsw.Cursor, batch: list[Row]) -> None:
         size = 0
         end = time.monotonic() + _SECONDS
-        guarded = self._statement.guarded
+        guarded = self._statement.guarded or self._encoding != UTF_8
         for row in cursor:
-            if guarded:
-                check_text(row)
-            batch.append(row)
+            batch.append(as_utf8(row, self._encoding) if guarded else row)
             size += sum(len(value) for value in row if isinstance(value, str | bytes))
             if len(batch) >= _ROWS or size >= _BYTES or time.monotonic() > end:
                 return

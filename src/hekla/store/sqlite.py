@@ -77,7 +77,7 @@ class SqliteStore:
         self._readers: Readers | None = None
         self._exports: set[Export] = set()
         self._identity: tuple[int, int] | None = None
-        self._encoding = UTF_8
+        self._encoding, self._recodes = UTF_8, False
         self._started = 0.0
         self._execute: Callable[..., Any] = _not_started
 
@@ -92,6 +92,7 @@ class SqliteStore:
         cursor = inline.cursor()
         self._execute = cursor.execute
         self._encoding = str(inline.pragma("encoding"))
+        self._recodes = self._encoding != UTF_8
         self._inline = inline
         self._identity = self._file_identity()
         self._readers = Readers(
@@ -217,14 +218,19 @@ class SqliteStore:
         self._started = 0.0
         # ``get`` reads to the end, which ends the read transaction too.
         found = self._execute(sql, args).get
-        if found is None:
+        kind = type(found)
+        row: Row
+        if kind is bytes:
+            row = (found,)
+        elif kind is tuple:
+            row = found
+        elif found is None:
             # No row, or one with nothing but a NULL: ``get`` does not tell.
-            found = self._execute(sql, args).fetchall()
-            return found[0] if found else None
-        row: Row = found if type(found) is tuple else _first_row(found)
-        if guarded or self._encoding != UTF_8:
-            row = as_utf8(row, self._encoding)
-        return row
+            rows = self._execute(sql, args).fetchall()
+            return rows[0] if rows else None
+        else:
+            row = _first_row(found)
+        return as_utf8(row, self._encoding) if guarded or self._recodes else row
 
     async def _fetch_on_thread(
         self, sql: str, args: Sequence[Any], habit: _Habit, guarded: bool
@@ -237,7 +243,7 @@ class SqliteStore:
             finally:
                 cursor.close(True)
                 habit.ran(time.perf_counter() - began, self._budget)
-            if row is not None and (guarded or self._encoding != UTF_8):
+            if row is not None and (guarded or self._recodes):
                 row = as_utf8(row, self._encoding)
             return row
 

@@ -7,12 +7,13 @@ as the database wrote it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from hekla.actor import Actor
+from hekla.cache import Cache
 from hekla.policy.access import Access, Policy
 from hekla.policy.guard import guard
 from hekla.query.ast import Aggregate
@@ -20,7 +21,6 @@ from hekla.query.shape import Question, Shape
 from hekla.schema.resource import Schema
 from hekla.settings import Settings
 from hekla.sql.aggregate import compile_aggregate
-from hekla.cache import Cache
 from hekla.sql.plan import Plan, render
 from hekla.sql.scope import Scope
 from hekla.sql.select import compile_rows, compile_select
@@ -28,11 +28,13 @@ from hekla.store.protocol import Store
 
 __all__ = ["Answer", "Engine"]
 
+_decode = msgspec.json.Decoder().decode
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """The JSON ``body``, and of a list the ``size`` of it, the ``total`` if it was asked for,
-    and the sort values ``last`` that a cursor continues from."""
+    and the sort values ``last`` that a cursor continues from.
+    """
 
     body: bytes
     size: int = 1
@@ -57,12 +59,7 @@ class Engine:
         """
         plan = self.plan(question.shape, self.policy.access(actor))
         row = await self.store.fetch(plan, plan.bind(question.values, actor))
-        if row is None:
-            return None
-        body = row[0] if isinstance(row[0], bytes) else row[0].encode()
-        if len(row) == 1:
-            return Answer(body)
-        return _answer(plan, body, row)
+        return None if row is None else _answer(plan, row)
 
     def stream(self, question: Question, actor: Actor) -> AsyncIterator[list[tuple[Any, ...]]]:
         """The rows one by one, in batches, each a tuple that holds its JSON."""
@@ -87,19 +84,33 @@ class Engine:
     def _compile(self, shape: Shape, access: Access, rows: bool) -> Plan:
         query = guard(shape.query, access)
 
-        def statement(*, careful: bool = False) -> Any:
-            scope = Scope(self.schema, access, self.store.dialect, careful=careful)
+        def statement(scope: Scope) -> Any:
             if isinstance(query, Aggregate):
                 return compile_aggregate(scope, query)
             return compile_rows(scope, query) if rows else compile_select(scope, query)
 
-        return render(statement(), self.store.dialect, lambda: statement(careful=True))
+        dialect = self.store.dialect
+        scope = Scope(self.schema, access, dialect)
+        return render(
+            statement(scope),
+            dialect,
+            scope.guarded,
+            lambda: statement(Scope(self.schema, access, dialect, careful=True)),
+        )
 
 
-def _answer(plan: Plan, body: bytes, row: tuple[Any, ...]) -> Answer:
-    named = dict(zip(plan.columns, row, strict=True))
-    last = named.get("last")
-    keys = json.loads(last) if last is not None else []
-    # Of the rows' sort values the last count; a single one stands by itself.
-    after = (keys[-1] if isinstance(keys[-1], list) else keys) if keys and named["size"] else None
-    return Answer(body, named["size"], named.get("total"), tuple(after) if after else None)
+def _answer(plan: Plan, row: tuple[Any, ...]) -> Answer:
+    body = row[0] if isinstance(row[0], bytes) else row[0].encode()
+    columns = plan.columns
+    if len(columns) == 1:
+        return Answer(body)
+    size = row[1]
+    if len(columns) == 2:
+        return Answer(body, size)
+    named = dict(zip(columns, row, strict=True))
+    after = None
+    if size and "last" in named:
+        keys = _decode(named["last"])
+        # Of the sort values of all rows the last count; a single value stands by itself.
+        after = tuple(keys[-1]) if isinstance(keys[-1], list) else tuple(keys)
+    return Answer(body, size, named.get("total"), after)

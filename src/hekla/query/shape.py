@@ -10,6 +10,8 @@ from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from typing import Any
 
+import msgspec
+
 from hekla.query.ast import Aggregate, Compare, Select
 
 __all__ = ["Hole", "Question", "Shape", "parameterize"]
@@ -43,8 +45,7 @@ class Shape:
         return f"Shape({self.query!r})"
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(msgspec.Struct, frozen=True):
     """A shape and the values for its holes, in order: all that the engine needs to know."""
 
     shape: Shape

@@ -15,6 +15,7 @@ from hekla.sql.json import Json, array_of, object_of
 from hekla.sql.order import compile_path
 from hekla.sql.plan import ValueSlot
 from hekla.sql.scope import Scope, Source
+from hekla.sql.select import as_body
 
 __all__ = ["compile_aggregate"]
 
@@ -101,6 +102,4 @@ def compile_aggregate(scope: Scope, query: Aggregate) -> sa.Select[Any]:
             value = figure.json(scope.dialect, value, guarded=True)
         pairs.append((measure.name, Json(value)))
     body = array_of(object_of(pairs, scope.dialect), scope.dialect)
-    if scope.dialect == "postgresql":
-        body = sa.cast(body, sa.Text())
-    return sa.select(body.label("body"), sa.func.count().label("size")).select_from(table)
+    return sa.select(as_body(body, scope), sa.func.count().label("size")).select_from(table)

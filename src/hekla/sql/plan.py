@@ -75,9 +75,13 @@ def _actor_value(path: tuple[str, ...], type_: Type) -> Callable[[Actor], Any]:
 
 
 class Plan:
-    """One compiled statement. ``columns`` names what its row holds, the JSON body first."""
+    """One compiled statement. ``columns`` names what its row holds, the JSON body first.
 
-    __slots__ = ("_careful", "_careful_sql", "_rest", "_slots", "columns", "sql")
+    ``guarded``: it reads values that may not be what their columns say, text that is no text
+    among them.
+    """
+
+    __slots__ = ("_careful", "_careful_sql", "_rest", "_slots", "columns", "guarded", "sql")
 
     def __init__(
         self,
@@ -85,9 +89,11 @@ class Plan:
         slots: Sequence[tuple[int, Convert | None]],
         rest: Sequence[tuple[int, Callable[[Actor], Any]]],
         columns: tuple[str, ...],
+        guarded: bool = True,
         careful: Callable[[], str] | None = None,
     ) -> None:
         self.sql = sql
+        self.guarded = guarded
         self.columns = columns
         self._slots = tuple(slots)
         self._rest = tuple(rest)
@@ -121,6 +127,7 @@ def _compile(statement: sa.Select[Any], dialect: Dialect) -> SQLCompiler:
 def render(
     statement: sa.Select[Any],
     dialect: Dialect,
+    guarded: bool = True,
     careful: Callable[[], sa.Select[Any]] | None = None,
 ) -> Plan:
     """Compile ``statement`` to text, once, and work out where each bind comes from."""
@@ -144,6 +151,7 @@ def render(
         slots,
         rest,
         tuple(column.name for column in statement.selected_columns),
+        guarded,
         (lambda: str(_compile(careful(), dialect))) if careful is not None else None,
     )
 

@@ -62,7 +62,10 @@ class FarEnd:
 
 
 class Scope:
-    """What one statement is compiled for, and the aliases given out so far."""
+    """What one statement is compiled for, and the aliases given out so far.
+
+    ``guarded`` turns true when the statement reads a column whose values may not fit its type.
+    """
 
     def __init__(
         self, schema: Schema, access: Access, dialect: Dialect, *, careful: bool = False
@@ -71,6 +74,7 @@ class Scope:
         self.access = access
         self.dialect = dialect
         self.careful = careful
+        self.guarded = False
         self._aliases = 0
         self._by_table = {resource.table: resource for resource in schema}
 
@@ -126,6 +130,7 @@ class Scope:
 
     def json(self, column: Column, value: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
         """``value``, which is of the column's type, as it stands in a JSON document."""
+        self.guarded |= column.guarded
         if self.careful:
             return column.type.careful_json(value)
         return column.type.json(self.dialect, value, column.guarded)

@@ -24,7 +24,7 @@ from hekla.sql.plan import ValueSlot
 from hekla.sql.scope import Pair, Scope, Source
 from hekla.sql.search import compile_rank
 
-__all__ = ["compile_rows", "compile_select"]
+__all__ = ["as_body", "compile_rows", "compile_select"]
 
 
 def _bind(value: Any) -> sa.ColumnElement[Any]:
@@ -317,12 +317,12 @@ def compile_select(scope: Scope, query: Select) -> sa.Select[Any]:
             for column in _chosen(scope, resource, query.fields)
         ]
         element, tables = _compile_object(scope, resource, source.alias, values, query.includes)
-        body = _as_text(element.expression, scope)
+        body = as_body(element.expression, scope)
         return sa.select(body).select_from(tables).where(*conditions)
     page = _compile_page(scope, source, source.alias, [], scope.row_rule(source), query)
     element, tables = _compile_object(scope, resource, page.table, page.values, query.includes)
     results = [
-        _as_text(array_of(element, scope.dialect, page.order), scope),
+        as_body(array_of(element, scope.dialect, page.order), scope),
         sa.func.count().label("size"),
     ]
     if query.count:
@@ -338,11 +338,19 @@ def compile_rows(scope: Scope, query: Select) -> sa.Select[Any]:
     source = scope.source(resource)
     page = _compile_page(scope, source, source.alias, [], scope.row_rule(source), query)
     element, tables = _compile_object(scope, resource, page.table, page.values, query.includes)
-    rows = sa.select(_as_text(element.expression, scope)).select_from(tables)
+    body = element.expression
+    if scope.dialect == "postgresql":
+        body = sa.cast(body, sa.Text())
+    rows = sa.select(body.label("body")).select_from(tables)
     return rows.order_by(*page.order) if page.order else rows
 
 
-def _as_text(body: sa.ColumnElement[Any], scope: Scope) -> sa.Label[Any]:
-    if scope.dialect == "postgresql":
-        return sa.cast(body, sa.Text()).label("body")
-    return body.label("body")
+def as_body(body: sa.ColumnElement[Any], scope: Scope) -> sa.Label[Any]:
+    match scope.dialect:
+        case "sqlite":
+            # As bytes, so that no text is decoded only to be encoded again.
+            return sa.cast(body, sa.LargeBinary()).label("body")
+        case "postgresql":
+            return sa.cast(body, sa.Text()).label("body")
+        case "mysql":
+            return body.label("body")

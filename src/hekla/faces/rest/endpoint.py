@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -11,14 +12,14 @@ from hekla.errors import AMBIGUOUS_KEY, INTERNAL, NOT_FOUND, Problem
 from hekla.faces.rest.aggregates import parse_aggregate
 from hekla.faces.rest.cursor import START, CursorCodec, Position, invalid_cursor, ordering_tag
 from hekla.faces.rest.export import CSV, NDJSON, export
-from hekla.faces.rest.keys import key_condition, parse_key
+from hekla.faces.rest.keys import Key, key_condition, parse_key
 from hekla.faces.rest.parse import Pairs, parse_item, parse_list
-from hekla.faces.rest.prepared import Prepared, cursor_value, prepare, skeleton
+from hekla.faces.rest.prepared import Prepared, given_value, prepare, skeleton
 from hekla.policy.access import Access
+from hekla.policy.order import complete_order
 from hekla.query.ast import Select
 from hekla.query.shape import Question, parameterize
 from hekla.schema.resource import Resource
-from hekla.policy.order import complete_order
 from hekla.web.negotiate import negotiate
 from hekla.web.query_string import split_query
 from hekla.web.request import Request
@@ -59,7 +60,7 @@ class ResourceEndpoint:
         keys = parse_key(rest, self.resource, access.columns(self.resource))
         if not keys:
             raise self._not_found()
-        return self._item_question(keys[0], pairs, access)
+        return self._item_question(keys[0], request.query, access)
 
     def _not_found(self) -> Problem:
         return Problem(NOT_FOUND, f"{self.resource.title or self.resource.name} not found")
@@ -73,10 +74,9 @@ class ResourceEndpoint:
         actor = request.actor
         access = self.engine.policy.access(actor)
         keys = parse_key(rest, self.resource, access.columns(self.resource))
-        pairs = split_query(request.query) if request.query else ()
         found: Answer | None = None
         for key in keys:
-            answer = await self.engine.read(self._item_question(key, pairs, access), actor)
+            answer = await self.engine.read(self._item_question(key, request.query, access), actor)
             if answer is not None and found is not None:
                 raise Problem(
                     AMBIGUOUS_KEY,
@@ -85,25 +85,30 @@ class ResourceEndpoint:
                 )
             found = answer or found
         if found is None:
-            if pairs:
-                parse_item(pairs, self.resource, access, self.engine.settings)
+            if not keys:
+                # What else is wrong with the request is said first.
+                parse_item(
+                    split_query(request.query), self.resource, access, self.engine.settings
+                )
             raise self._not_found()
         return Response(200, found.body, [_JSON_HEADER])
 
-    def _item_question(self, key: tuple[Any, ...], pairs: Pairs, access: Access) -> Question:
-        nulls = tuple([value is None for value in key])
-        mark = (access, "item", nulls, *pairs)
+    def _item_question(self, key: Key, query: str, access: Access) -> Question:
+        # Of a key only its NULLs belong to the shape, of the parameters here everything.
+        mark = (access, query) if None not in key else (access, query, *map(_is_null, key))
         prepared = self._prepared.get(mark)
         if prepared is None:
-            query = parse_item(pairs, self.resource, access, self.engine.settings)
-            where = key_condition(self.resource, key)
-            prepared = prepare(replace(query, where=where))
+            select = parse_item(split_query(query), self.resource, access, self.engine.settings)
+            where = key_condition(
+                self.resource,
+                tuple(
+                    None if value is None else given_value(place)
+                    for place, value in enumerate(key)
+                ),
+            )
+            prepared = prepare(replace(select, where=where))
             self._prepared.put(mark, prepared)
-        values = tuple([value for value in key if value is not None])
-        if len(prepared.sources) == len(values):
-            return Question(prepared.shape, values)
-        query = parse_item(pairs, self.resource, access, self.engine.settings)
-        return parameterize(replace(query, where=key_condition(self.resource, key)))
+        return prepared.question((), key)
 
     # The list
 
@@ -161,7 +166,7 @@ class ResourceEndpoint:
             if position.tag != tag or len(position.values) != len(orders):
                 raise invalid_cursor("it belongs to another list or another order_by")
             after = tuple(
-                None if value is None else cursor_value(place)
+                None if value is None else given_value(place)
                 for place, value in enumerate(position.values)
             )
             query = replace(query, after=after)
@@ -214,18 +219,25 @@ def _plain(query: Select) -> Question:
     )
 
 
+def _is_null(value: Any) -> bool:
+    return value is None
+
+
+# What RFC 3986 does not allow in a target, or would end it in the header.
+_UNSAFE = re.compile(r"[^!#-;=?-\[\]_a-z~]")
+
+
 def _link(request: Request, name: str, value: str, relation: str) -> str:
     """One target of a Link header (RFC 8288): this address with one parameter changed."""
-    skipped = f"{name}="
-    parts = [part for part in request.query.split("&") if part and not part.startswith(skipped)]
-    parts.append(skipped + value)
-    target = f"{request.base}{request.path}?{'&'.join(parts)}"
-    if not target.isascii() or any(character in target for character in '<>" \\^`{|}'):
-        target = "".join([_escape(character) for character in target])
+    query = request.query
+    if name in query:
+        skipped = f"{name}="
+        query = "&".join([part for part in query.split("&") if not part.startswith(skipped)])
+    target = f"{request.base}{request.path}?{query}{'&' if query else ''}{name}={value}"
+    if _UNSAFE.search(target):
+        target = _UNSAFE.sub(_escape, target)
     return f'<{target}>; rel="{relation}"'
 
 
-def _escape(character: str) -> str:
-    if character.isascii() and character not in '<>" \\^`{|}':
-        return character
-    return "".join(f"%{byte:02X}" for byte in character.encode("utf-8", "replace"))
+def _escape(match: re.Match[str]) -> str:
+    return "".join([f"%{byte:02X}" for byte in match[0].encode("utf-8", "replace")])

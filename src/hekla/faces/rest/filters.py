@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal, cast
 
 from hekla.errors import (
@@ -72,7 +73,8 @@ def over_limit(sentence: str, setting: str, location: str) -> Problem:
 @dataclass(frozen=True, slots=True)
 class Target:
     """What the left side of a filter names: a column of the row itself, or a relation of it
-    (then ``column`` is None and only ``isnull`` can be asked), behind ``hops`` relations."""
+    (then ``column`` is None and only ``isnull`` can be asked), behind ``hops`` relations.
+    """
 
     hops: tuple[tuple[str, Quantifier], ...]
     resource: Resource
@@ -149,7 +151,7 @@ def parse_truth(text: str) -> bool:
 
 def converter(column: Column, lookup: str, settings: Settings) -> Callable[[str], Any]:
     """How the text of a filter's value becomes what :class:`Compare` holds; ValueError if not."""
-    parse = column.type.parse
+    parse = partial(column.type.parse, lookup=lookup)
     if lookup == "isnull":
         return parse_truth
     if lookup in ("in", "not_in"):
@@ -172,8 +174,6 @@ def converter(column: Column, lookup: str, settings: Settings) -> Callable[[str]
             return parse(values[0]), parse(values[1])
 
         return ends
-    if lookup == "regex" and hasattr(column.type, "parse_pattern"):
-        return cast("Callable[[str], Any]", column.type.parse_pattern)
     return parse
 
 

@@ -20,7 +20,8 @@ MAX_NESTING = 20
 @dataclass(frozen=True, slots=True)
 class Name:
     """One name of a path. ``quoted``: taken literally, so that a lookup is not looked for in it;
-    ``suffix`` is then what follows the quotes (``__gte``)."""
+    ``suffix`` is then what follows the quotes (``__gte``).
+    """
 
     text: str
     quoted: bool = False
@@ -150,7 +151,8 @@ class Reader:
 
     def value(self) -> str:
         """A value inside parentheses: in quotes, in parentheses of its own (a list, whose inside
-        is given as it stands), or bare up to the next comma or parenthesis."""
+        is given as it stands), or bare up to the next comma or parenthesis.
+        """
         if self.peek() == '"':
             return self._quoted()
         if self.peek() == "(":

@@ -21,7 +21,7 @@ from hekla.query.ast import And, Compare, Condition
 from hekla.schema.resource import Column, Resource
 from hekla.web.path import decode_segment, encode_segment
 
-__all__ = ["format_key", "key_condition", "parse_key"]
+__all__ = ["Key", "format_key", "key_condition", "parse_key"]
 
 RESERVED_KEYS = frozenset({"aggregate", "import", "export", "changes", "live", "batch", "search"})
 NULL = "!null"
@@ -43,17 +43,22 @@ def format_key(values: tuple[Any, ...]) -> str:
 
 
 def _column(text: str, column: Column) -> Any:
-    text = decode_segment(text)
-    if text == NULL:
-        return None
-    if text.startswith("="):
-        text = text[1:]
+    if "%" in text:
+        text = decode_segment(text)
+    if text and text[0] in "=!":
+        if text == NULL:
+            return None
+        if text[0] == "=":
+            text = text[1:]
     return column.type.parse(text)
 
 
 def _splits(text: str, columns: int) -> Iterator[list[str]]:
     """All ways to read ``text`` as that many columns."""
     parts = text.split(",")
+    if len(parts) == columns:
+        yield parts
+        return
     for cuts in combinations(range(1, len(parts)), columns - 1):
         edges = (0, *cuts, len(parts))
         yield [",".join(parts[a:b]) for a, b in zip(edges, edges[1:], strict=False)]
@@ -66,6 +71,11 @@ def parse_key(text: str, resource: Resource, columns: Mapping[str, Column]) -> l
     """
     if not all(name in columns for name in resource.key):
         return []
+    if len(resource.key) == 1:
+        try:
+            return [(_column(text, columns[resource.key[0]]),)]
+        except (ValueError, Problem):
+            return []
     key = [columns[name] for name in resource.key]
     found: list[Key] = []
     for parts in islice(_splits(text, len(key)), _MOST_CANDIDATES):

@@ -43,7 +43,8 @@ class Prepared:
     """A shape, and where each of its values comes from.
 
     ``sources`` holds ``(position, convert)`` for a pair of the query string, ``(-1 - n, None)``
-    for value ``n`` of the cursor, and ``(None, value)`` for a value that is always the same.
+    for the given value number ``n`` (of a key or a cursor), and ``(None, value)`` for a value
+    that is always the same.
     ``limit`` and ``offset`` tell which values these are, ``tag`` names the ordering.
     """
 
@@ -53,7 +54,7 @@ class Prepared:
     offset: int | None = None
     tag: str = ""
 
-    def question(self, pairs: Pairs, after: Sequence[Any] = ()) -> Question:
+    def question(self, pairs: Pairs, given: Sequence[Any] = ()) -> Question:
         """The question with the values of this request; ValueError if one does not fit."""
         values = []
         for position, convert in self.sources:
@@ -62,12 +63,12 @@ class Prepared:
             elif position >= 0:
                 values.append(convert(pairs[position][1]))
             else:
-                values.append(after[-1 - position])
+                values.append(given[-1 - position])
         return Question(self.shape, tuple(values))
 
 
-def cursor_value(place: int) -> Sourced:
-    """The marker of value ``place`` of a cursor, to be put into ``Select.after``."""
+def given_value(place: int) -> Sourced:
+    """The marker of a value that does not come from the query string."""
     return Sourced(None, -1 - place, _same)
 
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import sqlalchemy as sa
 
 from hekla.schema.types.expression import expression
-from hekla.schema.types.type import AS_STORED, EQUALITY, STORED, Dialect, Slot, Type, json_list
+from hekla.schema.types.type import ANY, AS_STORED, EQUALITY, Dialect, Slot, Type, json_list
 
 __all__ = ["Binary"]
 
@@ -27,11 +27,11 @@ class Binary(Type):
     ) -> sa.ColumnElement[Any]:
         match dialect:
             case "sqlite":
-                return expression(STORED if guarded else "hekla_base64({0})", column)
+                return expression(ANY if guarded else "hekla_base64({0})", column)
             case "postgresql":
                 return expression("translate(encode({0}, 'base64'), E'\\n', '')", column)
             case "mysql":
-                return expression("REPLACE(TO_BASE64({0}), CHAR(10), '')", column)
+                return expression("REPLACE(TO_BASE64({0}), CHAR(10 USING utf8mb4), '')", column)
 
     def parse(self, text: str, lookup: str = "exact") -> bytes:
         try:

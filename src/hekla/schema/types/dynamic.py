@@ -12,11 +12,11 @@ from hekla.schema.types.expression import condition, expression
 from hekla.schema.types.matching import match_text
 from hekla.schema.types.strings import Textual, check_operand
 from hekla.schema.types.type import (
+    ANY,
     AS_STORED,
     EQUALITY,
     MATCHING,
     ORDERING,
-    STORED,
     Dialect,
     Slot,
     Type,
@@ -47,7 +47,7 @@ class Dynamic(Textual):
     def json(
         self, dialect: Dialect, column: sa.ColumnElement[Any], guarded: bool = False
     ) -> sa.ColumnElement[Any]:
-        return expression(STORED, column)
+        return expression(ANY, column)
 
     def parse(self, text: str, lookup: str = "exact") -> str:
         return check_operand(text, lookup)

@@ -88,12 +88,23 @@ def _plain(value: _Value) -> str | None:
     return None if value is None else _text(value, None)
 
 
+def _stored(value: _Value) -> _Value:
+    """The JSON form of a value by its own kind: binary base64, beyond a JSON number a string."""
+    if isinstance(value, bytes):
+        return _base64(value)
+    if isinstance(value, int) and abs(value) >= 2**53:
+        return str(value)
+    if isinstance(value, float) and math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
+    return value
+
+
 def _timestamp(value: _Value) -> _Value:
     """RFC 3339 of a text that reads as date and time; any other value as it is."""
     if isinstance(value, str) and (match := _TIMESTAMP.fullmatch(value)):
         date, time, zone = match.groups()
         return f"{date}T{time}{(zone or 'Z').upper()}"
-    return value
+    return _stored(value)
 
 
 def _interval(value: _Value) -> _Value:
@@ -112,6 +123,7 @@ SQLITE_FUNCTIONS: Final[Mapping[str, tuple[Callable[..., Any], int]]] = MappingP
     {
         "hekla_text": (_text, 2),
         "hekla_base64": (_base64, 1),
+        "hekla_stored": (_stored, 1),
         "hekla_icontains": (_icontains, 3),
         "hekla_istartswith": (_istartswith, 3),
         "hekla_iendswith": (_iendswith, 3),

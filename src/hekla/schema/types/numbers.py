@@ -127,8 +127,8 @@ class Float(Type):
         # PostgreSQL writes NaN and the infinities as strings by itself; MariaDB has none.
         if dialect != "sqlite":
             return column
-        finite = "{0} BETWEEN -1.7976931348623157e308 AND 1.7976931348623157e308"
-        return expression(f"CASE WHEN {finite} THEN {{0}} ELSE {STORED} END", column)
+        small = f"{{0}} BETWEEN -{BIGGEST} AND {BIGGEST}"
+        return expression(f"CASE WHEN {small} THEN {{0}} ELSE {STORED} END", column)
 
     def parse(self, text: str, lookup: str = "exact") -> float:
         if text in ("Infinity", "-Infinity"):
@@ -144,7 +144,7 @@ class Float(Type):
         return {"anyOf": [{"type": "number"}, {"type": "string", "enum": names}]}
 
     def bind_type(self, dialect: Dialect) -> sa.types.TypeEngine[Any]:
-        return sa.REAL() if self.single else sa.Double()
+        return sa.Double()
 
     def mysql_type(self) -> str:
         return "FLOAT" if self.single else "DOUBLE"
@@ -152,12 +152,13 @@ class Float(Type):
     def bind(self, dialect: Dialect, slot: Slot) -> sa.ColumnElement[Any]:
         value = super().bind(dialect, slot)
         # Else a value of four bytes is compared as one of eight, and 0.1 is not 0.1.
-        single = self.single and dialect == "mysql"
-        return expression("CAST({0} AS FLOAT)", value) if single else value
+        single = self.single and dialect != "sqlite"
+        return expression(f"CAST({{0}} AS {_SINGLE[dialect]})", value) if single else value
 
     def bind_list(self, dialect: Dialect, slot: Slot) -> sa.ColumnElement[Any]:
         if dialect == "postgresql":
-            return super().bind_list(dialect, slot)
+            values = super().bind_list(dialect, slot)
+            return expression("CAST({0} AS REAL[])", values) if self.single else values
         return slot.bind(_float_list, sa.Text())
 
     def sort_value(self, dialect: Dialect, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
@@ -167,6 +168,9 @@ class Float(Type):
 
     def aggregate_type(self, function: str) -> Type:
         return DOUBLE if function == "sum" else super().aggregate_type(function)
+
+
+_SINGLE: Final = {"postgresql": "REAL", "mysql": "FLOAT"}
 
 
 def _float_list(values: Any) -> str:
@@ -246,7 +250,9 @@ class Decimal(Type):
         return self if function == "sum" else super().aggregate_type(function)
 
 
-def _sqlite_number(value: decimal.Decimal) -> int | float:
+def _sqlite_number(value: decimal.Decimal | float) -> int | float:
+    if not isinstance(value, decimal.Decimal):
+        return value
     # The exponent is looked at first: 1E+1000 would be written out as an integer.
     if value.is_finite() and value.adjusted() < 19 and value == int(value):
         number = int(value)

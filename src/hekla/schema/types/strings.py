@@ -171,7 +171,5 @@ def _text_json(
 ) -> sa.ColumnElement[Any]:
     if dialect != "sqlite":
         return column
-    if guarded:
-        # Every BLOB sorts after every text.
-        return expression(f"CASE WHEN {{0}} < x'' THEN {{0}} ELSE {STORED} END", column)
-    return expression("CAST({0} AS TEXT)", column)
+    # A BLOB inside json_object would be taken for binary JSON.
+    return expression(STORED if guarded else "CAST({0} AS TEXT)", column)

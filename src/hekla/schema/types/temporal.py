@@ -12,10 +12,10 @@ import sqlalchemy as sa
 
 from hekla.schema.types.expression import condition, expression
 from hekla.schema.types.type import (
+    ANY,
     AS_STORED,
     EQUALITY,
     ORDERING,
-    STORED,
     Convert,
     Dialect,
     Slot,
@@ -117,7 +117,7 @@ class Date(Stamped):
         self, dialect: Dialect, column: sa.ColumnElement[Any], guarded: bool = False
     ) -> sa.ColumnElement[Any]:
         if dialect == "sqlite":
-            return expression(STORED if guarded else "CAST({0} AS TEXT)", column)
+            return expression(ANY if guarded else "CAST({0} AS TEXT)", column)
         return column
 
     def parse(self, text: str, lookup: str = "exact") -> date:
@@ -154,7 +154,7 @@ class Time(Stamped):
         self, dialect: Dialect, column: sa.ColumnElement[Any], guarded: bool = False
     ) -> sa.ColumnElement[Any]:
         if dialect == "sqlite":
-            return expression(STORED if guarded else "CAST({0} AS TEXT)", column)
+            return expression(ANY if guarded else "CAST({0} AS TEXT)", column)
         return column
 
     def parse(self, text: str, lookup: str = "exact") -> time:
@@ -203,17 +203,18 @@ class DateTime(Stamped):
     ) -> sa.ColumnElement[Any]:
         match dialect:
             case "sqlite":
-                looks = f"{{0}} GLOB '{_MICROSECONDS}'" if guarded else "length({0}) = 26"
+                looks = "length({0}) = 26"
+                if guarded:
+                    looks = f"{{0}} GLOB '{_MICROSECONDS}' OR {{0}} GLOB '{_SECONDS}'"
                 return expression(
                     f"CASE WHEN {looks} THEN replace({{0}}, ' ', 'T') || 'Z'"
-                    f" WHEN {{0}} GLOB '{_SECONDS}' THEN replace({{0}}, ' ', 'T') || 'Z'"
-                    f" WHEN typeof({{0}}) = 'text' THEN hekla_timestamp({{0}}) ELSE {STORED} END",
+                    " WHEN {0} IS NOT NULL THEN hekla_timestamp({0}) END",
                     column,
                 )
             case "postgresql":
                 moment = "{0} AT TIME ZONE 'UTC'" if self.timezone else "{0}"
                 return expression(
-                    "CASE WHEN isfinite({0}) THEN"
+                    f"CASE WHEN {moment} >= '0001-01-01' AND {moment} < '10000-01-01' THEN"
                     f' to_char({moment}, \'YYYY-MM-DD"T"HH24:MI:SS.US"Z"\')'
                     " ELSE CAST({0} AS TEXT) END",
                     column,

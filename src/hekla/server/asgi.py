@@ -9,6 +9,7 @@ from typing import Any
 
 from hekla.actor import ANONYMOUS
 from hekla.server.application import Application
+from hekla.server.connection import address_text, cut_connection
 from hekla.server.departure import attend, watching
 from hekla.web.body import close_stream
 from hekla.web.headers import Headers
@@ -24,6 +25,8 @@ Send = Callable[[Message], Awaitable[None]]
 
 logger = logging.getLogger("hekla")
 
+# Seconds within which a server closes the connection of an application that raised.
+_CLOSES_WITHIN = 0.5
 _BODILESS = frozenset({"GET", "HEAD", "DELETE", "OPTIONS", "TRACE"})
 
 
@@ -64,7 +67,13 @@ class ASGIRequest(Request):
     @property
     def client(self) -> str | None:
         client = self._scope.get("client")
-        return f"{client[0]}:{client[1]}" if client else None
+        return address_text(*client) if client else None
+
+    @property
+    def server(self) -> str | None:
+        """The address the connection came to, with its port, where the server knows it."""
+        server = self._scope.get("server")
+        return address_text(*server) if server else None
 
     @property
     def authority(self) -> str | None:
@@ -98,16 +107,25 @@ def _path(scope: Any, base: str) -> str:
     """The path below ``base``, as it was sent where the server says so."""
     raw = scope.get("raw_path")
     path = normalize_raw_path(raw.partition(b"?")[0]) if raw else encode_decoded_path(scope["path"])
+    if "://" in path and path[0] != "/":
+        # The absolute form, which every server has to take (RFC 9112 section 3.2.2).
+        path = "/" + path.partition("://")[2].partition("/")[2]
     if base and path.startswith(base) and path[len(base) : len(base) + 1] in ("", "/"):
         path = path[len(base) :]
     return path or "/"
 
 
 class ASGI:
-    """An application as an ASGI callable."""
+    """An application as an ASGI callable.
+
+    A server without lifespan events (Daphne), or another application that this one is mounted
+    in, never says when to start: then the first request does.
+    """
 
     def __init__(self, application: Application) -> None:
         self.application = application
+        self._started = False
+        self._starting = asyncio.Lock()
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -121,6 +139,8 @@ class ASGI:
             raise ValueError(f"There is no ASGI scope of the type {scope['type']!r} here.")
 
     async def _answer(self, scope: Any, receive: Receive, send: Send) -> None:
+        if not self._started:
+            await self._start()
         request = ASGIRequest(scope, receive)
         try:
             response = await attend(self.application.handle(request), request.departure)
@@ -133,10 +153,16 @@ class ASGI:
         except ClientLeft:
             return
 
+    async def _start(self) -> None:
+        async with self._starting:
+            if not self._started:
+                await self.application.startup()
+                self._started = True
+
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         try:
-            await self.application.startup()
+            await self._start()
         except Exception as exc:  # noqa: BLE001 - the server says it
             await send({"type": "lifespan.startup.failed", "message": str(exc)})
             return
@@ -184,6 +210,7 @@ async def _send_stream(
         raise
     except Exception:
         logger.exception("Request %s failed in mid-stream: %s", request.id, request.path)
+        _cut_unless_closed(request)
         raise StreamFailed(f"Request {request.id} was cut off; the cause is logged.") from None
     finally:
         await close_stream(body)
@@ -195,7 +222,16 @@ async def _send_piece(request: ASGIRequest, piece: bytes, send: Send) -> None:
             await send({"type": "http.response.body", "body": piece, "more_body": True})
     except TimeoutError:
         logger.warning("Request %s was cut off: its client stopped reading", request.id)
+        _cut_unless_closed(request)
         raise StreamFailed(f"Request {request.id} was cut off.") from None
     except OSError:
         # How a server says that the client is gone (ASGI 2.4).
         raise ClientLeft from None
+
+
+def _cut_unless_closed(request: ASGIRequest) -> None:
+    """Cut the connection of a stream that failed, where the server leaves it open (Daphne)."""
+    server = request.server
+    if server is not None and request.client is not None:
+        loop = asyncio.get_running_loop()
+        loop.call_later(_CLOSES_WITHIN, cut_connection, server, request.client)

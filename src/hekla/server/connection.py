@@ -11,7 +11,7 @@ import os
 import socket
 import stat
 
-__all__ = ["cut_connection"]
+__all__ = ["address_text", "cut_connection"]
 
 _OPEN_FILES = "/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"
 
@@ -36,9 +36,9 @@ def _cut_if_between(number: int, server: str, client: str) -> bool:
         with socket.socket(fileno=os.dup(number)) as connection:
             if connection.family not in (socket.AF_INET, socket.AF_INET6):
                 return False
-            if _text(connection.getpeername()) != client:
+            if address_text(*connection.getpeername()[:2]) != client:
                 return False
-            if _text(connection.getsockname()) != server:
+            if address_text(*connection.getsockname()[:2]) != server:
                 return False
             connection.shutdown(socket.SHUT_RDWR)
     except OSError:
@@ -47,6 +47,6 @@ def _cut_if_between(number: int, server: str, client: str) -> bool:
     return True
 
 
-def _text(address: tuple[object, ...]) -> str:
-    host, port = str(address[0]), address[1]
+def address_text(host: str, port: int) -> str:
+    """A host and a port as one text: ``127.0.0.1:8000`` or ``[::1]:8000``."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -216,7 +216,7 @@ def _check_tls(options: ServeOptions) -> None:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, lambda: "")
     except (OSError, ValueError) as exc:
         raise OperatorError(
-            f"{certificate} and {key} are not a certificate and its key, in PEM and without password"
+            f"{certificate} and {key} are not a certificate and its key in PEM, without a password"
         ) from exc
 
 

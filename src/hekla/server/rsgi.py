@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from hekla.actor import ANONYMOUS
+from hekla.errors import BAD_REQUEST, Problem
 from hekla.server.application import Application, Handler
 from hekla.server.departure import resume
 from hekla.server.rsgi_stream import send_stream
@@ -16,9 +16,6 @@ from hekla.web.request import ClientLeft, Request
 from hekla.web.response import Response
 
 __all__ = ["RSGI"]
-
-# Seconds within which Granian knows that a client whose body has ended is gone.
-_BROKEN_OFF = 0.005
 
 
 class RSGIRequest(Request):
@@ -62,13 +59,14 @@ class RSGIRequest(Request):
         return self._receive_chunked()
 
     async def _receive_chunked(self) -> AsyncIterator[bytes]:
+        empty = 0
         async for piece in self._protocol:
+            empty = 0 if piece else empty + 1
             yield piece
-        # A body that broke off ends like a whole one here, and has no length to compare with.
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_BROKEN_OFF):
-                await self._protocol.client_disconnect()
-                raise ClientLeft
+        # Granian ends every body with an empty piece. One more stands for an error on the way
+        # (or for trailers, which nobody sends), and there is no length to compare with.
+        if empty > 1:
+            raise Problem(BAD_REQUEST, "The request body broke off. Trailers are not understood.")
 
 
 class RSGI:

@@ -133,6 +133,10 @@ class Router:
 
     def _find_slowly(self, path: str) -> tuple[Route, str]:
         """Pages, and segments whose name has to be decoded first or holds a slash itself."""
+        if path == "*":
+            # OPTIONS asks it of the server as a whole (RFC 9110 section 9.3.7).
+            routes = [*self._routes.values(), *self._pages.values()]
+            return Route(_nowhere, frozenset().union(*[route.methods for route in routes])), ""
         if path and path[0] != "/":
             raise _not_found()
         name = path[1:]
@@ -166,6 +170,10 @@ def method_not_allowed(method: str, allow: str) -> Problem:
             headers={"allow": allow},
         )
     return Problem(NOT_IMPLEMENTED, "The server does not know this method.")
+
+
+async def _nowhere(request: Request, rest: str) -> Response:
+    raise _not_found()
 
 
 def _not_found() -> Problem:

@@ -13,6 +13,7 @@ from typing import Any
 
 import apsw
 import pytest
+import sqlalchemy as sa
 
 from hekla import errors
 from hekla.errors import OperatorError
@@ -55,6 +56,7 @@ async def complaint(open_store: OpenStore, *args: Any, **options: Any) -> str:
         ("mysql://host/name", "mysql: this version reads SQLite databases only"),
         ("mariadb+asyncmy://h/n", "mariadb: this version reads SQLite databases only"),
         ("oracle://host/name", "'oracle://host/name' is no SQLite URL"),
+        ("oracle://me:secret@host/name", "'oracle://me:***@host/name' is no SQLite URL"),
         ("chinook.sqlite", "'chinook.sqlite' is not a database URL"),
         ("", "'' is not a database URL"),
         ("sqlite://chinook.sqlite", "'sqlite://chinook.sqlite' is no SQLite URL"),
@@ -80,13 +82,29 @@ async def test_relative_and_absolute(
     assert {"relative.db", "absolute.db"} <= set(os.listdir(tmp_path))
 
 
+async def test_a_change_of_folder(
+    open_store: OpenStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relative path is that of the folder where the URL was read, for every connection."""
+    monkeypatch.chdir(tmp_path)
+    fill(tmp_path / "a.db")
+    store = make_store("sqlite:///a.db", Settings(), read_only=True)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    await store.start()
+    assert len(await everything(store.stream(Text("select id from t"), ()))) == 1000
+    await store.close()
+
+
 @pytest.mark.parametrize("name", ["a b.db", "a?b#c.db", "100%41.db", "グリュセ.db", "file:x.db"])
 def test_names_mean_themselves(tmp_path: Path, name: str) -> None:
     """No letter of a file name is taken for a part of the URL."""
-    location = Location.of_path(str(tmp_path / name))
-    location.open(create=True).execute("create table t (n)").close()
+    path = str(tmp_path / name)
+    Location.of_path(path).open(create=True).execute("create table t (n)").close()
     assert os.listdir(tmp_path) == [name]
-    assert location.open().execute("select count(*) from t").fetchone() == (0,)
+    url = sa.URL.create("sqlite", database=path).render_as_string()
+    assert Location.parse(url) == Location.of_path(path)
+    assert Location.parse(url).open().execute("select count(*) from t").fetchone() == (0,)
 
 
 async def test_memory_is_private(open_store: OpenStore) -> None:

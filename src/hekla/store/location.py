@@ -14,6 +14,7 @@ from hekla.errors import OperatorError
 
 __all__ = ["Location"]
 
+_LATER = ("postgresql", "postgres", "mysql", "mariadb")
 _numbers = itertools.count(1)
 
 
@@ -41,9 +42,13 @@ class Location:
     def parse(cls, url: str, *, read_only: bool = False) -> Location:
         """Read ``sqlite:///relative``, ``sqlite:////absolute`` or ``sqlite://`` (in memory).
 
+        Each call with ``sqlite://`` names another database: to share one, share the Location.
         ``?mode=ro`` (or ``read_only``) never writes, ``?immutable=1`` promises that nobody does.
         Raises OperatorError.
         """
+        scheme = url.partition(":")[0].partition("+")[0].lower()
+        if scheme in _LATER:
+            raise OperatorError(f"{scheme}: this version reads SQLite databases only")
         try:
             parts = sa.make_url(url)
         except (sa.exc.ArgumentError, ValueError):
@@ -51,8 +56,9 @@ class Location:
                 f"{url!r} is not a database URL; one looks like sqlite:///file.db"
             ) from None
         if parts.get_backend_name() != "sqlite" or parts.host:
+            shown = parts.render_as_string(hide_password=True)
             raise OperatorError(
-                f"{url!r} is no SQLite URL; one looks like sqlite:///file.db, or "
+                f"{shown!r} is no SQLite URL; one looks like sqlite:///file.db, or "
                 "sqlite:////folder/file.db for an absolute path"
             )
         options = {
@@ -75,7 +81,8 @@ class Location:
     @classmethod
     def of_path(cls, path: str, *, read_only: bool = False, immutable: bool = False) -> Location:
         """The file of that name, whatever letters it holds."""
-        uri = "file:" + quote(os.fsencode(path))
+        # Absolute, so that it stays the same file when the current folder changes.
+        uri = "file:" + quote(os.fsencode(os.path.abspath(path)))
         return cls(uri + "?immutable=1" * immutable, path, read_only or immutable)
 
     def __str__(self) -> str:

@@ -11,6 +11,7 @@ import errno
 import importlib.util
 import logging
 import multiprocessing
+import signal
 import socket
 import ssl
 import sys
@@ -130,6 +131,10 @@ class _Loader:
     started: Any
 
     def __call__(self) -> Any:
+        # The handlers that a fork inherits speak to the main process: while the application is
+        # loaded they would swallow a signal, and the worker would have to be killed in the end.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
         around = None if self.access_log == "off" else AccessLog(self.access_log).around
         try:
             return _Worker(RSGI(self.load_app(), around), self)

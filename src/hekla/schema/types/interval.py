@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 
 import sqlalchemy as sa
@@ -119,4 +119,8 @@ class Interval(Stamped):
 
 
 def _longest(value: timedelta) -> str:
-    return (EPOCH + value).isoformat(" ", timespec="microseconds")
+    try:
+        moment = EPOCH + value
+    except OverflowError:
+        moment = datetime.max if value > timedelta(0) else datetime.min
+    return moment.isoformat(" ", timespec="microseconds")

@@ -6,11 +6,12 @@ A pattern finds its match anywhere in a text, by the case and by code points::
     ab  a|b  (ab)  (?:ab)             sequence, alternatives, group
     .  [abc]  [a-z]  [^a-z]           any character, also a newline; a set of them
     \d \w \s \D \W \S                 ASCII digits, word characters, white space; the others
-    ^  $  \b                          start and end of the text, edge of a word
+    ^  $  \b                          start of the text, its end (the last thing), edge of a word
     \n \t \r \f \v \\ \. \xE9 \u20AC  a character
 
-There is nothing here that needs backtracking, so matching takes time in proportion to the text
-on SQLite (apsw's ``regexp`` extension) and PostgreSQL. Repetition is bounded too.
+There is nothing here that needs backtracking. SQLite's extension (apsw brings it) takes time in
+proportion to the text and to the square of the pattern, and cannot be interrupted within a text,
+so the size of a pattern is bounded.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ from hekla.schema.types.type import Dialect
 
 __all__ = ["check_pattern", "pattern_for"]
 
-LONGEST: Final = 500
+LONGEST: Final = 200
 """Characters in a pattern."""
 
-LARGEST: Final = 250
+LARGEST: Final = 80
 """Characters that a pattern stands for once its repetitions are written out."""
 
 _END: Final = 0x10FFFF
@@ -55,11 +56,9 @@ def pattern_for(dialect: Dialect, pattern: str) -> str:
     if len(pattern) > LONGEST:
         raise ValueError(f"must be a pattern of {LONGEST} characters at most")
     translation = _Translation(dialect, pattern)
-    text, size = translation.alternatives(depth=0)
+    text, _ = translation.alternatives(depth=0)
     if translation.position < len(pattern):
         raise translation.fault("has a ) without its (")
-    if size > LARGEST:
-        raise ValueError(f"must be a pattern that repeats less: {size} of {LARGEST} characters")
     # The group keeps SQLite from taking ^ for the start of all alternatives.
     return f"(?s){text}" if dialect == "mysql" else f"({text})"
 
@@ -71,6 +70,7 @@ class _Translation:
     dialect: Dialect
     pattern: str
     position: int = 0
+    ends: int = 0
 
     def fault(self, what: str) -> ValueError:
         return ValueError(f"is no pattern: it {what}, at character {self.position + 1}")
@@ -98,11 +98,17 @@ class _Translation:
         while (character := self.peek()) and character not in "|)":
             if character in _QUANTIFIERS:
                 raise self.fault(f"has nothing for {character} to repeat")
+            ends = self.ends
             piece, length = self.atom(depth)
-            quantifier, times = self.quantifier()
-            if quantifier and not length:
+            # What may be empty can follow the end of a text, but SQLite's extension says no.
+            if self.ends > ends and self.peek() not in ("", "|", ")"):
+                raise self.fault("goes on after $")
+            repeated, times = self.repeated(piece)
+            if times and not length:
                 raise self.fault("repeats a place")
-            text, size = text + piece + quantifier, size + length * times
+            text, size = text + repeated, size + length * (times or 1)
+            if size > LARGEST:
+                raise self.fault(f"repeats more than {LARGEST} characters")
         return text, size
 
     def atom(self, depth: int) -> tuple[str, int]:
@@ -111,6 +117,7 @@ class _Translation:
             case "^":
                 return "^", 0
             case "$":
+                self.ends += 1
                 return ("\\z" if self.dialect == "mysql" else "$"), 0
             case ".":
                 return ".", 1
@@ -192,36 +199,39 @@ class _Translation:
         character = self.take()
         return self.escaped() if character == "\\" else character
 
-    def quantifier(self) -> tuple[str, int]:
-        """What stands after an atom, and how often it writes the atom out."""
+    def repeated(self, piece: str) -> tuple[str, int]:
+        """``piece`` with what stands after it, and how often that writes it out (or 0)."""
         match self.peek():
             case "*" | "+" | "?":
-                text, times = self.take(), 1
+                text, times = piece + self.take(), 1
             case "{":
-                text, times = self.counted()
+                text, times = self.counted(piece)
             case _:
-                return "", 1
+                return piece, 0
         if self.peek() == "?":
             self.take()
         if self.peek() and self.peek() in _QUANTIFIERS:
             raise self.fault("repeats a repetition")
         return text, times
 
-    def counted(self) -> tuple[str, int]:
+    def counted(self, piece: str) -> tuple[str, int]:
         match = _COUNTED.match(self.pattern, self.position)
         if match is None:
             raise self.fault("has a { that counts nothing")
         low = int(match[1])
+        endless = match[2] is not None and match[3] is None
         high = int(match[3]) if match[3] else low
         if high < low:
             raise self.fault(f"counts from {low} down to {high}")
-        if not high and not (match[2] and not match[3]):
+        if not high and not endless:
             raise self.fault("repeats something no times")
-        if max(low, high) > LARGEST:
+        if high > LARGEST:
             raise self.fault(f"repeats something more than {LARGEST} times")
         self.position = match.end()
-        # SQLite's extension does not know {0,}.
-        return ("*" if not high else match[0]), max(high, 1)
+        if not endless:
+            return piece + match[0], high
+        # SQLite's extension does not know {2,}.
+        return (f"{piece}{{{low}}}{piece}*" if low else f"{piece}*"), low + 1
 
     def literal(self, character: str) -> str:
         return f"\\{character}" if character in _SPECIAL else character

@@ -26,15 +26,15 @@ from hekla.schema.types.type import (
 
 __all__ = ["Enum", "Text", "Textual", "check_operand"]
 
-_SURROGATES: Final = range(0xD800, 0xE000)
-
 
 def check_operand(text: str, lookup: str) -> str:
     """``text`` itself, as what a text is compared with by ``lookup``; or ValueError."""
     if "\0" in text:
         raise ValueError("must not contain the character U+0000")
-    if any(ord(character) in _SURROGATES for character in text):
-        raise ValueError("must be valid Unicode text")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("must be valid Unicode text") from None
     return check_pattern(text) if lookup == "regex" else text
 
 
@@ -46,6 +46,9 @@ class Textual(Type):
         self, dialect: Dialect, column: sa.ColumnElement[Any], lookup: str, slot: Slot
     ) -> sa.ColumnElement[bool]:
         if lookup in MATCHING:
+            if dialect == "postgresql" and type(self.bind_type(dialect)) is not sa.Text:
+                # An enumeration is no text yet, and CITEXT would be matched whatever the case.
+                column = as_string(dialect, column)
             return match_text(dialect, column, lookup, slot)
         if dialect != "mysql" or lookup not in ("exact", "ne"):
             return super().compare_one(dialect, column, lookup, slot)
@@ -154,13 +157,6 @@ class Enum(Textual):
 
     def schema(self, guarded: bool = False) -> dict[str, Any]:
         return dict(AS_STORED) if guarded else {"type": "string", "enum": list(self.members)}
-
-    def compare_one(
-        self, dialect: Dialect, column: sa.ColumnElement[Any], lookup: str, slot: Slot
-    ) -> sa.ColumnElement[bool]:
-        if lookup in MATCHING and dialect == "postgresql" and self.native:
-            return match_text(dialect, as_string(dialect, column), lookup, slot)
-        return super().compare_one(dialect, column, lookup, slot)
 
     def bind_type(self, dialect: Dialect) -> sa.types.TypeEngine[Any]:
         return self.sql if dialect == "postgresql" and self.native else sa.Text()

@@ -168,7 +168,8 @@ class Time(Stamped):
             return dict(AS_STORED)
         return {
             "type": "string",
-            "pattern": r"^[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?$",
+            # MariaDB's may be negative and longer than a day, PostgreSQL's may have an offset.
+            "pattern": r"^-?[0-9]{2,3}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([+-][0-9:]+)?$",
             "description": "A time of day.",
         }
 

@@ -30,12 +30,13 @@ class Location:
     """An SQLite database, by name. Two equal locations in one process are one database.
 
     ``path`` is None for a database in memory, which lives as long as its Location does and
-    is shared by all that open that same Location.
+    is shared by all that open that same Location. ``name`` is the path as it was given.
     """
 
     uri: str
     path: str | None
     read_only: bool = False
+    name: str = field(default="", compare=False)
     _anchor: _Anchor = field(default_factory=_Anchor, compare=False, repr=False)
 
     @classmethod
@@ -82,11 +83,12 @@ class Location:
     def of_path(cls, path: str, *, read_only: bool = False, immutable: bool = False) -> Location:
         """The file of that name, whatever letters it holds."""
         # Absolute, so that it stays the same file when the current folder changes.
-        uri = "file:" + quote(os.fsencode(os.path.abspath(path)))
-        return cls(uri + "?immutable=1" * immutable, path, read_only or immutable)
+        absolute = os.path.abspath(path)
+        uri = "file:" + quote(os.fsencode(absolute)) + "?immutable=1" * immutable
+        return cls(uri, absolute, read_only or immutable, path)
 
     def __str__(self) -> str:
-        return self.path or "memory"
+        return self.name or self.path or "memory"
 
     def open(self, *, create: bool = False) -> apsw.Connection:
         """A new bare connection. Raises OperatorError for what the file system says no to.
@@ -100,16 +102,16 @@ class Location:
             if self._anchor.connection is None:
                 self._anchor.connection = self._connect()
         elif os.path.isdir(self.path):
-            raise OperatorError(f"{self.path}: is a folder, not a database")
+            raise OperatorError(f"{self}: is a folder, not a database")
         elif not os.path.exists(self.path):
             if self.read_only or not create:
-                raise OperatorError(f"{self.path}: no such file")
-            folder = os.path.dirname(os.path.abspath(self.path))
+                raise OperatorError(f"{self}: no such file")
+            folder = os.path.dirname(self.path)
             if not os.access(folder, os.W_OK):
                 why = "permission denied" if os.path.isdir(folder) else "no such folder"
-                raise OperatorError(f"{self.path}: cannot be created: {why}")
+                raise OperatorError(f"{self}: cannot be created: {why}")
         elif not os.access(self.path, os.R_OK):
-            raise OperatorError(f"{self.path}: permission denied")
+            raise OperatorError(f"{self}: permission denied")
         try:
             return self._connect()
         except apsw.Error as exc:

@@ -7,7 +7,7 @@ as the database wrote it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import msgspec
@@ -26,7 +26,7 @@ from hekla.sql.scope import Scope
 from hekla.sql.select import compile_rows, compile_select
 from hekla.store.protocol import Store
 
-__all__ = ["Answer", "Engine"]
+__all__ = ["Answer", "Engine", "Plan"]
 
 _decode = msgspec.json.Decoder().decode
 
@@ -58,7 +58,13 @@ class Engine:
         Raises Problem for what may not be asked, and for what the store cannot do.
         """
         plan = self.plan(question.shape, self.policy.access(actor))
-        row = await self.store.fetch(plan, plan.bind(question.values, actor))
+        return await self.run(plan, question.values, actor)
+
+    async def run(self, plan: Plan, values: Sequence[Any], actor: Actor) -> Answer | None:
+        """The answer of a plan that was kept; only for an actor of the access it was made for."""
+        if plan.access is not self.policy.access(actor):
+            raise ValueError("the plan was made for an actor who may see something else")
+        row = await self.store.fetch(plan, plan.bind(values, actor))
         return None if row is None else _answer(plan, row)
 
     def stream(self, question: Question, actor: Actor) -> AsyncIterator[list[tuple[Any, ...]]]:
@@ -94,6 +100,7 @@ class Engine:
         return render(
             statement(scope),
             dialect,
+            access,
             scope.guarded,
             lambda: statement(Scope(self.schema, access, dialect, careful=True)),
         )

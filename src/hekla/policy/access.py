@@ -21,9 +21,9 @@ from sqlalchemy.sql.elements import (
     UnaryExpression,
 )
 
-from hekla.actor import Actor
+from hekla.actor import ANONYMOUS, Actor
 from hekla.policy.rules import Role, Rule, Rules, SignedIn
-from hekla.schema.resource import Column, Resource, Schema
+from hekla.schema.resource import Column, Relation, Resource, Schema
 
 __all__ = ["Access", "Policy"]
 
@@ -91,6 +91,7 @@ class Access:
         self._rows: dict[str, Rule | bool] = {}
         self._columns: dict[str, Mapping[str, Column]] = {}
         self._masks: dict[str, Mapping[str, Rule]] = {}
+        self._relations: dict[str, Mapping[str, Relation]] = {}
         nothing = Rules()
         for resource in schema:
             of_resource = rules.get(resource.name, nothing)
@@ -104,6 +105,38 @@ class Access:
             self._masks[resource.name] = MappingProxyType(
                 {name: rule for name, rule in decided.items() if not isinstance(rule, bool)}
             )
+        by_table = {resource.table: resource for resource in schema}
+        for resource in schema:
+            self._relations[resource.name] = MappingProxyType(
+                {
+                    name: relation
+                    for name, relation in resource.relations.items()
+                    if self._is_open(relation, resource, by_table)
+                }
+            )
+
+    def _is_open(
+        self, relation: Relation, near: Resource, by_table: Mapping[sa.FromClause, Resource]
+    ) -> bool:
+        """Whether every column that ties the two ends may be known of: it shows in what it ties."""
+        here: Resource | None = near
+        for link in relation.links:
+            last = link is relation.links[-1]
+            there = self.schema[relation.target] if last else by_table.get(link.table)
+            for near_column, far_column in link.pairs:
+                if self._is_closed(here, near_column) or self._is_closed(there, far_column):
+                    return False
+            here = there
+        return True
+
+    def _is_closed(self, resource: Resource | None, source: sa.ColumnElement[object]) -> bool:
+        if resource is None:
+            return False
+        visible = self._columns[resource.name]
+        return any(
+            column.source is source and name not in visible
+            for name, column in resource.columns.items()
+        )
 
     def rows(self, resource: Resource) -> Rule | bool:
         """Which rows may be read: all, none, or those for which the expression holds."""
@@ -112,6 +145,10 @@ class Access:
     def columns(self, resource: Resource) -> Mapping[str, Column]:
         """The columns that exist as far as this actor can tell."""
         return self._columns[resource.name]
+
+    def relations(self, resource: Resource) -> Mapping[str, Relation]:
+        """The relations that exist as far as this actor can tell: none over a closed column."""
+        return self._relations[resource.name]
 
     def masks(self, resource: Resource) -> Mapping[str, Rule]:
         """The columns that are NULL in all rows but those for which the expression holds."""
@@ -130,9 +167,12 @@ class Policy:
         # Roles that no rule mentions must not multiply plans: a token may carry any number.
         self.roles = roles_of(spoken)
         self._accesses: dict[tuple[bool, frozenset[str]], Access] = {}
+        self._anonymous = self.access(Actor())
 
     def access(self, actor: Actor) -> Access:
         """What ``actor`` may see; the same object for all actors who may see the same."""
+        if actor is ANONYMOUS:
+            return self._anonymous
         key = (actor.id is not None, actor.roles & self.roles if actor.roles else actor.roles)
         access = self._accesses.get(key)
         if access is None:

@@ -14,6 +14,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import BindParameter
 
 from hekla.actor import Actor
+from hekla.policy.access import Access
 from hekla.policy.rules import MeValue
 from hekla.schema.types import Dialect, Type, type_of
 
@@ -77,11 +78,11 @@ def _actor_value(path: tuple[str, ...], type_: Type) -> Callable[[Actor], Any]:
 class Plan:
     """One compiled statement. ``columns`` names what its row holds, the JSON body first.
 
-    ``guarded``: it reads values that may not be what their columns say, text that is no text
+    ``access`` is what its rules were put in for: nobody else may run it. ``guarded``: it reads values that may not be what their columns say, text that is no text
     among them.
     """
 
-    __slots__ = ("_careful", "_careful_sql", "_rest", "_slots", "columns", "guarded", "sql")
+    __slots__ = ("_careful", "_careful_sql", "_rest", "_slots", "access", "columns", "guarded", "sql")
 
     def __init__(
         self,
@@ -89,10 +90,12 @@ class Plan:
         slots: Sequence[tuple[int, Convert | None]],
         rest: Sequence[tuple[int, Callable[[Actor], Any]]],
         columns: tuple[str, ...],
+        access: Access | None,
         guarded: bool = True,
         careful: Callable[[], str] | None = None,
     ) -> None:
         self.sql = sql
+        self.access = access
         self.guarded = guarded
         self.columns = columns
         self._slots = tuple(slots)
@@ -127,6 +130,7 @@ def _compile(statement: sa.Select[Any], dialect: Dialect) -> SQLCompiler:
 def render(
     statement: sa.Select[Any],
     dialect: Dialect,
+    access: Access | None = None,
     guarded: bool = True,
     careful: Callable[[], sa.Select[Any]] | None = None,
 ) -> Plan:
@@ -151,6 +155,7 @@ def render(
         slots,
         rest,
         tuple(column.name for column in statement.selected_columns),
+        access,
         guarded,
         (lambda: str(_compile(careful(), dialect))) if careful is not None else None,
     )

@@ -11,7 +11,7 @@ from hekla.settings import Settings
 from hekla.web.body import begin_stream, close_stream
 from hekla.web.cors import Cors
 from hekla.web.limits import check_address, check_headers
-from hekla.web.representation import represent
+from hekla.web.representation import plain_headers, represent
 from hekla.web.request import ClientLeft, Request
 from hekla.web.response import Response, problem_response
 from hekla.web.router import Route, Router, method_not_allowed
@@ -54,14 +54,13 @@ class WebApplication:
         if request.method == "HEAD":
             request.method, request.is_head = "GET", True
         request.settings = self.settings
+        headers = None
         try:
             response = await self._answer(request)
-            if not isinstance(response.body, bytes) and not request.is_head:
-                response = Response(
-                    response.status, await begin_stream(response.body), response.headers
-                )
             if response.status == 200 and request.method == "GET":
-                response = await represent(request, response)
+                headers = plain_headers(request, response)
+            if headers is None:
+                response = await self._form(request, response)
         except Problem as problem:
             response = problem_response(problem, request)
         except ClientLeft:
@@ -71,7 +70,9 @@ class WebApplication:
             response = problem_response(
                 Problem(INTERNAL, "The error was logged under the id of the request."), request
             )
-        headers = [*response.headers, _NO_SNIFFING]
+        if headers is None:
+            headers = list(response.headers)
+        headers.append(_NO_SNIFFING)
         if request.has_id:
             headers.append(("x-request-id", request.id))
         if self._cors is not None:
@@ -80,6 +81,15 @@ class WebApplication:
         if request.is_head:
             body = await _without_body(response, headers)
         return Response(response.status, body, headers)
+
+    async def _form(self, request: Request, response: Response) -> Response:
+        """The answer in the form that the client wants, its stream begun."""
+        if not isinstance(response.body, bytes) and not request.is_head:
+            body = await begin_stream(response.body)
+            response = Response(response.status, body, response.headers)
+        if response.status == 200 and request.method == "GET":
+            return await represent(request, response)
+        return response
 
     async def _answer(self, request: Request) -> Response:
         """What the endpoint at the path says; Problems where there is none."""

@@ -34,16 +34,25 @@ class Headers:
         # Backwards, so that the first of several headers of one name stays.
         self._first = dict(reversed(self._pairs))
 
+    @classmethod
+    def of_lower(cls, pairs: list[tuple[str, str]]) -> Headers:
+        """The view of pairs whose names are in lower case already; the list is kept."""
+        headers = cls.__new__(cls)
+        headers._pairs = pairs
+        first = dict(pairs)
+        headers._first = first if len(first) == len(pairs) else dict(reversed(pairs))
+        return headers
+
     def get(self, key: str, /) -> str | None:
         value = self._first.get(key)
-        return value if value is not None else self._first.get(key.lower())
+        return value if value is not None or key.islower() else self._first.get(key.lower())
 
     def get_all(self, key: str, /) -> list[str]:
         key = key.lower()
         return [value for name, value in self._pairs if name == key]
 
     def items(self) -> list[tuple[str, str]]:
-        return list(self._pairs)
+        return self._pairs
 
 
 def list_value(headers: HeaderView, name: str) -> str | None:

@@ -13,11 +13,31 @@ from hekla.web.negotiate import choose_coding
 from hekla.web.request import Request
 from hekla.web.response import Response
 
-__all__ = ["represent"]
+__all__ = ["plain_headers", "represent"]
 
 _VARY = ("vary", "Accept-Encoding")
 # Compressing more than this holds others up for longer than a change of threads costs.
 _ON_A_THREAD = 64 * 1024
+
+
+def plain_headers(request: Request, response: Response) -> list[tuple[str, str]] | None:
+    """The headers of an answer about whose form there is nothing to negotiate, else None.
+
+    That is what programs ask for as a rule; it goes out as it is, with its tag.
+    """
+    body = response.body
+    get = request.headers.get
+    if (
+        type(body) is not bytes
+        or get("accept-encoding") is not None
+        or get("if-none-match") is not None
+        or response.header("etag") is not None
+    ):
+        return None
+    headers = [*response.headers, ("etag", entity_tag(body))]
+    if len(body) >= SMALLEST and pays(response.header("content-type") or ""):
+        headers.append(_VARY)
+    return headers
 
 
 async def represent(request: Request, response: Response) -> Response:

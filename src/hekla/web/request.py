@@ -155,19 +155,22 @@ class Request:
         if announced is not None and announced > settings.max_body_bytes:
             raise _too_large(settings)
         received = 0
-        deadline = asyncio.get_running_loop().time() + settings.body_timeout
+        clock = asyncio.get_running_loop().time
+        patience = settings.body_timeout
         pieces = self._receive()
         try:
             while True:
+                asked = clock()
                 try:
-                    # Only waiting for the client counts, not what is done with the pieces.
-                    async with asyncio.timeout_at(deadline):
+                    async with asyncio.timeout(patience):
                         # Not anext(): what Granian hands out cannot be wrapped by it.
                         piece = await pieces.__anext__()
                 except TimeoutError:
                     raise _too_slow(settings) from None
                 except StopAsyncIteration:
                     break
+                # Only waiting for the client counts, not what is done with the pieces.
+                patience -= clock() - asked
                 received += len(piece)
                 if received > settings.max_body_bytes:
                     raise _too_large(settings)

@@ -54,13 +54,16 @@ class ResourceEndpoint:
         pairs = split_query(request.query)
         if not rest:
             positions = [self._cursors.decode(text) for name, text in pairs if name == "cursor"]
-            return self._prepare(pairs, access, "list", next(iter(positions), None))[1]
+            found = self._prepare(pairs, access, "list", next(iter(positions), None))
+            return Question(found[0].shape, tuple(found[1]))
         if rest == "aggregate":
-            return self._prepare(pairs, access, "aggregate")[1]
+            found = self._prepare(pairs, access, "aggregate")
+            return Question(found[0].shape, tuple(found[1]))
         keys = parse_key(rest, self.resource, access.columns(self.resource))
         if not keys:
             raise self._not_found()
-        return self._item_question(keys[0], request.query, access)
+        item = self._prepare_item(keys[0], request.query, access)
+        return Question(item.shape, tuple(item.values((), keys[0])))
 
     def _not_found(self) -> Problem:
         return Problem(NOT_FOUND, f"{self.resource.title or self.resource.name} not found")
@@ -76,7 +79,8 @@ class ResourceEndpoint:
         keys = parse_key(rest, self.resource, access.columns(self.resource))
         found: Answer | None = None
         for key in keys:
-            answer = await self.engine.read(self._item_question(key, request.query, access), actor)
+            prepared = self._prepare_item(key, request.query, access)
+            answer = await self.engine.run(prepared.plan, prepared.values((), key), actor)
             if answer is not None and found is not None:
                 raise Problem(
                     AMBIGUOUS_KEY,
@@ -93,7 +97,7 @@ class ResourceEndpoint:
             raise self._not_found()
         return Response(200, found.body, [_JSON_HEADER])
 
-    def _item_question(self, key: Key, query: str, access: Access) -> Question:
+    def _prepare_item(self, key: Key, query: str, access: Access) -> Prepared:
         # Of a key only its NULLs belong to the shape, of the parameters here everything.
         mark = (access, query) if None not in key else (access, query, *map(_is_null, key))
         prepared = self._prepared.get(mark)
@@ -106,9 +110,9 @@ class ResourceEndpoint:
                     for place, value in enumerate(key)
                 ),
             )
-            prepared = prepare(replace(select, where=where))
+            prepared = prepare(replace(select, where=where), self.engine, access)
             self._prepared.put(mark, prepared)
-        return prepared.question((), key)
+        return prepared
 
     # The list
 
@@ -127,39 +131,40 @@ class ResourceEndpoint:
         for name, text in pairs:
             if name == "cursor":
                 position = self._cursors.decode(text)
-        prepared, question = self._prepare(pairs, access, "list", position)
-        answer = await self.engine.read(question, request.actor)
+        return await self._answer(request, *self._prepare(pairs, access, "list", position))
+
+    async def _answer(self, request: Request, prepared: Prepared, values: list[Any]) -> Response:
+        answer = await self.engine.run(prepared.plan, values, request.actor)
         if answer is None:
             raise Problem(INTERNAL)
-        return Response(200, answer.body, self._list_headers(request, prepared, question, answer))
+        return Response(200, answer.body, self._list_headers(request, prepared, values, answer))
 
     def _prepare(
         self, pairs: Pairs, access: Access, kind: str, position: Position | None = None
-    ) -> tuple[Prepared, Question]:
+    ) -> tuple[Prepared, list[Any]]:
         where = (position.tag, position.nulls) if position is not None else None
         mark = (access, kind, where, skeleton(pairs, kind == "aggregate"))
         prepared = self._prepared.get(mark)
         after = position.values if position is not None else ()
         if prepared is not None:
             try:
-                return prepared, prepared.question(pairs, after)
+                return prepared, prepared.values(pairs, after)
             except ValueError:
                 # Parsing it anew says where the fault is.
                 pass
         if kind == "aggregate":
-            prepared = prepare(
-                parse_aggregate(pairs, self.resource, access, self.engine.settings)
-            )
+            aggregate = parse_aggregate(pairs, self.resource, access, self.engine.settings)
+            prepared = prepare(aggregate, self.engine, access)
         else:
             prepared = self._prepare_list(pairs, access, position)
-        question = prepared.question(pairs, after)
+        values = prepared.values(pairs, after)
         self._prepared.put(mark, prepared)
-        return prepared, question
+        return prepared, values
 
     def _prepare_list(self, pairs: Pairs, access: Access, position: Position | None) -> Prepared:
         query = parse_list(pairs, self.resource, access, self.engine.settings)
         if position is None:
-            return prepare(query)
+            return prepare(query, self.engine, access)
         orders = complete_order(access, self.resource, query)
         tag = ordering_tag(self.resource.name, orders)
         if position is not START:
@@ -170,15 +175,15 @@ class ResourceEndpoint:
                 for place, value in enumerate(position.values)
             )
             query = replace(query, after=after)
-        return prepare(query, tag)
+        return prepare(query, self.engine, access, tag)
 
     def _list_headers(
-        self, request: Request, prepared: Prepared, question: Question, answer: Answer
+        self, request: Request, prepared: Prepared, values: list[Any], answer: Answer
     ) -> list[tuple[str, str]]:
         headers = [_JSON_HEADER]
         if answer.total is not None:
             headers.append(("x-total-count", str(answer.total)))
-        limit = question.values[prepared.limit] if prepared.limit is not None else None
+        limit = values[prepared.limit] if prepared.limit is not None else None
         full = limit is not None and 0 < limit <= answer.size
         links = []
         if prepared.tag:
@@ -187,7 +192,7 @@ class ResourceEndpoint:
                 headers.append(("x-next-cursor", cursor))
                 links.append(_link(request, "cursor", cursor, "next"))
         else:
-            skip = question.values[prepared.offset] if prepared.offset is not None else 0
+            skip = values[prepared.offset] if prepared.offset is not None else 0
             if full and limit is not None:
                 links.append(_link(request, "skip", str(skip + limit), "next"))
             if skip and limit:
@@ -203,11 +208,7 @@ class ResourceEndpoint:
             negotiate(request, _JSON_ONLY)
         pairs = split_query(request.query) if request.query else []
         access = self.engine.policy.access(request.actor)
-        prepared, question = self._prepare(pairs, access, "aggregate")
-        answer = await self.engine.read(question, request.actor)
-        if answer is None:
-            raise Problem(INTERNAL)
-        return Response(200, answer.body, self._list_headers(request, prepared, question, answer))
+        return await self._answer(request, *self._prepare(pairs, access, "aggregate"))
 
 
 def _plain(query: Select) -> Question:

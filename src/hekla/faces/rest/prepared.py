@@ -7,13 +7,16 @@ the text is more than a value, ask the same question about other values.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
+from hekla.engine import Engine, Plan
 from hekla.faces.rest.filters import Sourced
 from hekla.faces.rest.parse import Pairs
+from hekla.policy.access import Access
 from hekla.query.ast import Aggregate, Select
-from hekla.query.shape import Question, Shape, parameterize
+from hekla.query.shape import Shape, parameterize
 
 __all__ = ["Prepared", "prepare", "skeleton"]
 
@@ -38,24 +41,24 @@ def skeleton(pairs: Pairs, aggregate: bool = False) -> tuple[Any, ...]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A shape, and where each of its values comes from.
+class Prepared(msgspec.Struct, frozen=True):
+    """A plan, and where each of its values comes from.
 
     ``sources`` holds ``(position, convert)`` for a pair of the query string, ``(-1 - n, None)``
     for the given value number ``n`` (of a key or a cursor), and ``(None, value)`` for a value
-    that is always the same.
-    ``limit`` and ``offset`` tell which values these are, ``tag`` names the ordering.
+    that is always the same. ``limit`` and ``offset`` tell which values these are, ``tag``
+    names the ordering.
     """
 
+    plan: Plan
     shape: Shape
     sources: tuple[tuple[int | None, Any], ...]
     limit: int | None = None
     offset: int | None = None
     tag: str = ""
 
-    def question(self, pairs: Pairs, given: Sequence[Any] = ()) -> Question:
-        """The question with the values of this request; ValueError if one does not fit."""
+    def values(self, pairs: Pairs, given: Sequence[Any] = ()) -> list[Any]:
+        """The values of this request; ValueError if one does not fit."""
         values = []
         for position, convert in self.sources:
             if position is None:
@@ -64,7 +67,7 @@ class Prepared:
                 values.append(convert(pairs[position][1]))
             else:
                 values.append(given[-1 - position])
-        return Question(self.shape, tuple(values))
+        return values
 
 
 def given_value(place: int) -> Sourced:
@@ -76,7 +79,9 @@ def _same(text: str) -> Any:
     return text
 
 
-def prepare(query: Select | Aggregate, tag: str = "") -> Prepared:
+def prepare(
+    query: Select | Aggregate, engine: Engine, access: Access, tag: str = ""
+) -> Prepared:
     """Take ``query``, whose values know where they came from, as the model of its like."""
     question = parameterize(query)
     sources: list[tuple[int | None, Callable[[str], Any] | Any]] = []
@@ -87,6 +92,7 @@ def prepare(query: Select | Aggregate, tag: str = "") -> Prepared:
             sources.append((None, value))
     shaped = question.shape.query
     return Prepared(
+        engine.plan(question.shape, access),
         question.shape,
         tuple(sources),
         None if shaped.limit is None else shaped.limit.index,

@@ -13,14 +13,20 @@ __all__ = ["open_connection"]
 
 
 def open_connection(
-    location: Location, settings: Settings, *, query_only: bool, busy_timeout: float | None = None
+    location: Location,
+    settings: Settings,
+    *,
+    query_only: bool,
+    busy_timeout: float | None = None,
+    statements: int = 32,
 ) -> apsw.Connection:
     """A connection ready for use; ``query_only`` refuses to write whatever it is told.
 
     One that may write creates the file where there is none, and brings it into WAL mode.
-    ``busy_timeout`` (seconds) is that of the settings unless given. Raises OperatorError.
+    ``busy_timeout`` (seconds) is that of the settings unless given; ``statements`` are kept
+    prepared. Raises OperatorError.
     """
-    connection = location.open(create=not query_only)
+    connection = location.open(create=not query_only, statements=statements)
     wait = settings.busy_timeout if busy_timeout is None else busy_timeout
     try:
         connection.set_busy_timeout(round(wait * 1000))

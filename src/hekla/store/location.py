@@ -90,17 +90,18 @@ class Location:
     def __str__(self) -> str:
         return self.name or self.path or "memory"
 
-    def open(self, *, create: bool = False) -> apsw.Connection:
+    def open(self, *, create: bool = False, statements: int = 32) -> apsw.Connection:
         """A new bare connection. Raises OperatorError for what the file system says no to.
 
-        A file that is not there is created only if ``create`` says so.
+        A file that is not there is created only if ``create`` says so. ``statements`` stay
+        prepared: 512 is the most that apsw keeps, each of 16 kB of text at most.
 
         The file is never opened but by apsw: closing a handle of anything else would drop
         the locks that SQLite holds on it in this process.
         """
         if self.path is None:
             if self._anchor.connection is None:
-                self._anchor.connection = self._connect()
+                self._anchor.connection = self._connect(0)
         elif os.path.isdir(self.path):
             raise OperatorError(f"{self}: is a folder, not a database")
         elif not os.path.exists(self.path):
@@ -113,16 +114,15 @@ class Location:
         elif not os.access(self.path, os.R_OK):
             raise OperatorError(f"{self}: permission denied")
         try:
-            return self._connect()
+            return self._connect(statements)
         except apsw.Error as exc:
             raise OperatorError(f"{self}: {exc}") from exc
 
-    def _connect(self) -> apsw.Connection:
+    def _connect(self, statements: int) -> apsw.Connection:
         flags = apsw.SQLITE_OPEN_URI
         flags |= (
             apsw.SQLITE_OPEN_READONLY
             if self.read_only
             else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
         )
-        # 512 is the most that apsw keeps prepared.
-        return apsw.Connection(self.uri, flags=flags, statementcachesize=512)
+        return apsw.Connection(self.uri, flags=flags, statementcachesize=statements)

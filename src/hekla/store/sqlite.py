@@ -30,6 +30,7 @@ __all__ = ["SqliteStore"]
 # Steps of SQLite's machine between two looks at the clock: some 100 microseconds, as a rule.
 _STEPS = 4000
 _REMEMBERED = 1024
+_PREPARED = 512
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 60.0
 _CAREFUL_SECONDS = 600.0
 
@@ -87,7 +88,9 @@ class SqliteStore:
         if not self.location.read_only:
             # Readers cannot bring the database into WAL mode.
             open_connection(self.location, self.settings, query_only=False).close()
-        inline = open_connection(self.location, self.settings, query_only=True, busy_timeout=0)
+        inline = open_connection(
+            self.location, self.settings, query_only=True, busy_timeout=0, statements=_PREPARED
+        )
         inline.set_progress_handler(self._is_over, _STEPS)
         cursor = inline.cursor()
         self._execute = cursor.execute

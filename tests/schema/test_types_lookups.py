@@ -182,6 +182,9 @@ _PLAIN = {"exact", "ne", "gt", "gte", "lt", "lte"}
 @given(stored=st.lists(TEXTS, max_size=4), needle=TEXTS, data=st.data())
 @example(stored=["a\0b", "ab\0", "\0"], needle="b", data=None)
 @example(stored=["K\u212akſs", "STRASSE", "straße", "ŉ"], needle="ss", data=None)
+@example(stored=["\ud7ffa", "\ue000", "\ud7fe"], needle="\ud7ff", data=None)
+@example(stored=["a\U0010ffffb", "b", "a"], needle="a\U0010ffff", data=None)
+@example(stored=["\U0010ffffb", "b"], needle="\U0010ffff", data=None)
 @example(stored=["a" * 60_000], needle="a" * 30_000, data=None)
 def test_a_part_of_a_stored_text_is_found(stored: list[str], needle: str, data: Any) -> None:
     """A needle cut from a stored text, with whatever it is made of, is found as in Python."""

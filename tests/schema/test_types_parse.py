@@ -199,3 +199,18 @@ def test_the_schema_of_a_big_integer_takes_both_forms() -> None:
     number, text = type_of(sa.BigInteger(), "sqlite").schema()["anyOf"]
     assert number == {"type": "integer", "minimum": -(2**53) + 1, "maximum": 2**53 - 1}
     assert text == {"type": "string", "pattern": "^-?[0-9]{16,40}$"}
+
+
+def test_an_array_is_described_by_its_items() -> None:
+    """An array holds what its items' schema says, or arrays where it has several dimensions."""
+    numbers = type_of(sa.ARRAY(sa.Integer()), "postgresql")
+    items = {"anyOf": [{"type": "integer"}, {"type": ["null", "array"]}]}
+    assert numbers.schema() == {"type": "array", "items": items}
+    assert numbers.parse("7", "contains") == 7
+
+
+def test_any_json_fits_a_json_column() -> None:
+    """Nothing is promised of what is in a JSON column, and any JSON may be asked for."""
+    document = type_of(sa.JSON(), "sqlite")
+    assert "type" not in document.schema()
+    assert document.parse('{"a": [1]}') == {"a": [1]}

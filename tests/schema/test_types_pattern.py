@@ -127,7 +127,7 @@ REFUSED = {
     "(?=a)": "has nothing for ? to repeat",
     "(?i)a": "has nothing for ? to repeat",
     "(a{20}){20}": "repeats more than 80 characters",
-    "a" * 201: "must be a pattern of 200 characters at most",
+    "a" * 501: "must be a pattern of 500 characters at most",
     "(" * 40 + ")" * 40: "nests too deep",
 }
 

@@ -24,7 +24,7 @@ from hekla.schema.types.type import Dialect
 
 __all__ = ["check_pattern", "pattern_for"]
 
-LONGEST: Final = 200
+LONGEST: Final = 500
 """Characters in a pattern."""
 
 LARGEST: Final = 80
@@ -142,7 +142,7 @@ class _Translation:
         if character == "b":
             self.take()
             return ("\\y" if self.dialect == "postgresql" else "\\b"), 0
-        if character.lower() in _SETS and character:
+        if character and character.lower() in _SETS:
             self.take()
             return self.emit(_SETS[character.lower()], character.isupper()), 1
         return self.literal(self.escaped()), 1

@@ -16,7 +16,7 @@ from hekla.faces.rest.filters import (
     read_value,
 )
 from hekla.faces.rest.grammar import Reader
-from hekla.faces.rest.parse import Pairs, number, once
+from hekla.faces.rest.parse import Pairs, number, once, search_text
 from hekla.policy.access import Access
 from hekla.policy.guard import suggestion
 from hekla.query.ast import Aggregate, And, Condition, Having, Measure, Path, Search
@@ -180,7 +180,8 @@ def parse_aggregate(
                 raise Problem(UNSUPPORTED, message, errors=[Fault(location, message)])
             budget.spend(location)
             if text.split():
-                conditions.append(Search(text))
+                convert_words = search_text(settings)
+                conditions.append(Search(read_value(convert_words, text, location)))
         elif name not in AGGREGATE_PARAMETERS:
             conditions.append(parse_filter(name, text, position, resource, access, budget))
     if not groups and not known:

@@ -231,9 +231,10 @@ _UNSAFE = re.compile(r"[^!#-;=?-\[\]_a-z~]")
 def _link(request: Request, name: str, value: str, relation: str) -> str:
     """One target of a Link header (RFC 8288): this address with one parameter changed."""
     query = request.query
-    if name in query:
-        skipped = f"{name}="
-        query = "&".join([part for part in query.split("&") if not part.startswith(skipped)])
+    if "cursor" in query or "skip" in query:
+        # A cursor goes on behind what was skipped, so skip is for the first page only.
+        parts = [part for part in query.split("&") if not part.startswith(("cursor=", "skip="))]
+        query = "&".join(parts)
     target = f"{request.base}{request.path}?{query}{'&' if query else ''}{name}={value}"
     if _UNSAFE.search(target):
         target = _UNSAFE.sub(_escape, target)

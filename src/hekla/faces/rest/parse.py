@@ -43,7 +43,14 @@ from hekla.query.ast import (
 from hekla.schema.resource import Resource
 from hekla.settings import Settings
 
-__all__ = ["ITEM_PARAMETERS", "LIST_PARAMETERS", "Pairs", "parse_item", "parse_list"]
+__all__ = [
+    "ITEM_PARAMETERS",
+    "LIST_PARAMETERS",
+    "Pairs",
+    "parse_item",
+    "parse_list",
+    "search_text",
+]
 
 Pairs = Sequence[tuple[str, str]]
 
@@ -268,7 +275,7 @@ def _parameter(
                 raise Problem(UNSUPPORTED, message, errors=[Fault(location, message)])
             budget.spend(location)
             if text.split():
-                draft.conditions.append(Search(sourced(_search_text(settings))))
+                draft.conditions.append(Search(sourced(search_text(settings))))
         case "or" | "and" | "not":
             reader = Reader(text, location)
             group = parse_group(reader, resource, access, budget)
@@ -290,7 +297,9 @@ def parse_group_text(name: str, text: str, draft: _Draft, location: str) -> Cond
     return condition
 
 
-def _search_text(settings: Settings) -> Callable[[str], str]:
+def search_text(settings: Settings) -> Callable[[str], str]:
+    """How the words of ``search`` are read."""
+
     def convert(text: str) -> str:
         if "\0" in text:
             raise ValueError("a text cannot hold the NUL character")
@@ -349,9 +358,6 @@ def parse_list(
             draft.limit = Sourced(read_value(convert, text, location), position, convert)
         else:
             _parameter(draft, name, text, position, location)
-    if draft.cursor and draft.offset is not None:
-        message = "cursor and skip exclude each other."
-        raise Problem(UNSUPPORTED, message, errors=[Fault("query.cursor", message)])
     limit = draft.limit
     if limit is None and not export:
         limit = settings.default_page_size

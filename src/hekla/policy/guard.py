@@ -38,7 +38,7 @@ from hekla.schema.resource import Column, Relation, Resource
 
 __all__ = ["find_column", "find_relation", "guard", "suggestion"]
 
-Q = TypeVar("Q", Select, Aggregate)
+Q = TypeVar("Q", bound=Select | Aggregate)
 
 
 def suggestion(name: str, candidates: Iterable[str]) -> str:
@@ -68,10 +68,11 @@ def find_column(access: Access, resource: Resource, name: str, location: str = "
 
 def find_relation(access: Access, resource: Resource, name: str, location: str = "") -> Relation:
     """The relation; else Problem ``unknown_relation``, or ``forbidden`` where it leads."""
-    relation = resource.relations.get(name)
+    relations = access.relations(resource)
+    relation = relations.get(name)
     if relation is None:
         what = f"{resource.name} has no relation “{name}”."
-        raise _unknown(UNKNOWN_RELATION, what, resource.relations, name, location)
+        raise _unknown(UNKNOWN_RELATION, what, relations, name, location)
     _readable(access, access.schema[relation.target])
     return relation
 

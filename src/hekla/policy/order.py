@@ -9,25 +9,32 @@ from hekla.policy.access import Access
 from hekla.query.ast import Order, Path, Select
 from hekla.schema.resource import Resource
 
-__all__ = ["complete_order"]
+__all__ = ["complete_order", "shows_key"]
+
+
+def shows_key(access: Access, resource: Resource) -> bool:
+    """Whether every row shows its key, so that no two of them look alike."""
+    visible, masks = access.columns(resource), access.masks(resource)
+    return bool(resource.key) and all(n in visible and n not in masks for n in resource.key)
 
 
 def complete_order(access: Access, resource: Resource, query: Select) -> tuple[Order, ...]:
     """What was asked, and then the key, so that no two rows tie.
 
-    Without a key all columns that can be sorted take its place. With ``distinct`` only the
-    chosen fields may order rows.
+    Without a key, or where it does not show in every row, all columns that can be sorted take
+    its place. With ``distinct`` only the chosen fields may order rows.
     """
     visible = access.columns(resource)
     asked = {order.path.column for order in query.order_by if not order.path.relations}
-    if query.distinct and query.fields is not None:
-        ties: Sequence[str] = query.fields
-        if any(order.path.relations or order.path.column not in ties for order in query.order_by):
+    if query.distinct:
+        chosen = tuple(visible) if query.fields is None else query.fields
+        if any(order.path.relations or order.path.column not in chosen for order in query.order_by):
             raise Problem(UNSUPPORTED, "With distinct, order_by takes only what is in fields.")
-    elif resource.key and all(name in visible for name in resource.key):
-        ties = resource.key
-        if asked.issuperset(ties):
-            ties = ()
+    ties: Sequence[str]
+    if query.distinct and query.fields is not None:
+        ties = query.fields
+    elif shows_key(access, resource):
+        ties = () if asked.issuperset(resource.key) else resource.key
     else:
         ties = tuple(visible)
     rest = tuple(

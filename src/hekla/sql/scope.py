@@ -7,9 +7,11 @@ nowhere else: a table without its rule, or a masked column without its mask, can
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
+from sqlalchemy.sql import visitors
+from sqlalchemy.sql.elements import KeyedColumnElement
 from sqlalchemy.sql.util import ClauseAdapter
 
 from hekla.errors import FORBIDDEN, UNKNOWN_COLUMN, UNKNOWN_RELATION, Problem
@@ -22,6 +24,11 @@ __all__ = ["FarEnd", "Scope", "Source"]
 Pair = tuple[sa.ColumnElement[Any], sa.ColumnElement[Any]]
 
 
+def _keyed(column: sa.ColumnElement[Any]) -> KeyedColumnElement[Any]:
+    """Columns of tables have a key; their general type does not say so."""
+    return cast("KeyedColumnElement[Any]", column)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Source:
     """A resource under one alias in the statement."""
@@ -31,7 +38,7 @@ class Source:
 
     def raw(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
         """A column of the resource's table, as the alias has it."""
-        found = self.alias.corresponding_column(column)
+        found = self.alias.corresponding_column(_keyed(column))
         assert found is not None, f"{column} is not in {self.resource.name}"
         return found
 
@@ -77,6 +84,8 @@ class Scope:
         self.guarded = False
         self._aliases = 0
         self._by_table = {resource.table: resource for resource in schema}
+        self._sources: dict[sa.FromClause, Source] = {}
+        self._starts: dict[tuple[sa.FromClause, sa.ColumnElement[Any]], sa.ColumnElement[Any]] = {}
 
     def name(self, prefix: str = "t") -> str:
         """The next name of an alias: the same in the same place of the same shape."""
@@ -87,7 +96,11 @@ class Scope:
         """The resource under a new alias; its row rule still has to be asked for."""
         if self.access.rows(resource) is False:
             raise Problem(FORBIDDEN, f"You may not read {resource.name}.")
-        return Source(resource, resource.table.alias(self.name()))
+        return self._source(resource, resource.table.alias(self.name()))
+
+    def _source(self, resource: Resource, alias: sa.FromClause) -> Source:
+        source = self._sources[alias] = Source(resource, alias)
+        return source
 
     def row_rule(self, source: Source) -> list[sa.ColumnElement[bool]]:
         """What the rules ask of each row of ``source``; nothing when all may be read."""
@@ -96,12 +109,17 @@ class Scope:
             return [] if rule else [sa.false()]
         return [self._adapt(rule, source)]
 
-    def _adapt(
-        self, rule: sa.ColumnElement[bool], source: Source
-    ) -> sa.ColumnElement[bool]:
+    def _adapt(self, rule: sa.ColumnElement[bool], source: Source) -> sa.ColumnElement[bool]:
         adapted = ClauseAdapter(source.alias).traverse(rule)
-        assert isinstance(adapted, sa.ColumnElement)
-        return adapted
+
+        def takes_row_from_outside(select: sa.Select[Any]) -> None:
+            # SQLAlchemy does so by itself only where the row's table is in the statement right
+            # around it; beside correlate(), which would end that for all other tables.
+            select._correlate = (*select._correlate, source.alias)
+
+        tied = visitors.cloned_traverse(adapted, {}, {"select": takes_row_from_outside})
+        assert isinstance(tied, sa.ColumnElement)
+        return tied
 
     def column(self, resource: Resource, name: str) -> Column:
         """A column that the actor may know of: a hidden one is as unknown as one that is not."""
@@ -111,7 +129,7 @@ class Scope:
         return column
 
     def relation(self, resource: Resource, name: str) -> Relation:
-        relation = resource.relations.get(name)
+        relation = self.access.relations(resource).get(name)
         if relation is None:
             raise Problem(UNKNOWN_RELATION, f"{resource.name} has no relation “{name}”.")
         return relation
@@ -135,27 +153,51 @@ class Scope:
             return column.type.careful_json(value)
         return column.type.json(self.dialect, value, column.guarded)
 
+    def tying(self, source: Source, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """A column of the table that ties rows, as the actor may read it."""
+        for name in self.access.masks(source.resource):
+            masked = source.resource.columns[name]
+            if masked.source is column:
+                return self.value(source, masked)
+        return source.raw(column)
+
+    def start(
+        self, row: sa.FromClause, column: sa.ColumnElement[Any], value: sa.ColumnElement[Any]
+    ) -> None:
+        """Let relations that start from ``row``, a derived table, find ``column`` in ``value``."""
+        self._starts[row, column] = value
+
+    def _end(self, row: sa.FromClause, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """The column of ``row`` that a link speaks of."""
+        started = self._starts.get((row, column))
+        if started is not None:
+            return started
+        source = self._sources.get(row)
+        if source is not None:
+            return self.tying(source, column)
+        # A table in between that is no resource.
+        found = row.corresponding_column(_keyed(column))
+        assert found is not None
+        return found
+
     def follow(self, near: sa.FromClause, relation: Relation) -> FarEnd:
         """The far end of ``relation`` from a row of ``near``."""
         far = self.source(self.schema[relation.target])
         first, *more = relation.links
         if not more:
-            return FarEnd(far, far.alias, _pairs(near, far.alias, first), self.row_rule(far))
+            return FarEnd(far, far.alias, self._pairs(near, far.alias, first), self.row_rule(far))
         (second,) = more
         between = first.table.alias(self.name())
         resource = self._by_table.get(first.table)
-        rules = self.row_rule(Source(resource, between)) if resource is not None else []
+        rules = [] if resource is None else self.row_rule(self._source(resource, between))
         joined = between.join(
-            far.alias, sa.and_(*(a == b for a, b in _pairs(between, far.alias, second)))
+            far.alias, sa.and_(*(a == b for a, b in self._pairs(between, far.alias, second)))
         )
-        return FarEnd(far, joined, _pairs(near, between, first), rules + self.row_rule(far))
+        return FarEnd(far, joined, self._pairs(near, between, first), rules + self.row_rule(far))
 
-
-def _pairs(near: sa.FromClause, far: sa.FromClause, link: Link) -> list[Pair]:
-    """The link's columns as the two aliases have them, the far one first."""
-    result: list[Pair] = []
-    for near_column, far_column in link.pairs:
-        left, right = near.corresponding_column(near_column), far.corresponding_column(far_column)
-        assert left is not None and right is not None
-        result.append((right, left))
-    return result
+    def _pairs(self, near: sa.FromClause, far: sa.FromClause, link: Link) -> list[Pair]:
+        """The link's columns as the two aliases have them, the far one first."""
+        return [
+            (self._end(far, far_column), self._end(near, near_column))
+            for near_column, far_column in link.pairs
+        ]

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from hekla.errors import UNSUPPORTED, Problem
-from hekla.policy.order import complete_order
+from hekla.policy.order import complete_order, shows_key
 from hekla.query.ast import And, Condition, Include, Order, Path, Search, Select
 from hekla.query.shape import Hole
 from hekla.schema.resource import Column, Relation, Resource
@@ -109,7 +109,7 @@ def _compile_page(
 ) -> _Page:
     """Find the rows. ``links`` tie them to a row outside, where they are embedded in one."""
     resource = source.resource
-    if query.cursor and (not resource.key or query.distinct):
+    if query.cursor and (query.distinct or not shows_key(scope.access, resource)):
         raise Problem(UNSUPPORTED, f"{resource.name} cannot be paged by cursor; use skip.")
     if query.distinct and query.includes:
         raise Problem(UNSUPPORTED, "distinct and include cannot be used together.")
@@ -122,11 +122,14 @@ def _compile_page(
 
     selected = _Labels()
     columns = _chosen(scope, resource, query.fields)
-    places = [(column, selected.add(scope.value(source, column), column.name)) for column in columns]
-    have = {column.source for column in columns if not scope.masked(source, column)}
-    for near in _link_columns(scope, resource, query.includes):
-        if near not in have:
-            selected.add(source.raw(near))
+    places = [
+        (column, selected.add(scope.value(source, column), column.name)) for column in columns
+    ]
+    have = {column.source: label for column, label in places}
+    starts = [
+        (near, have[near] if near in have else selected.add(scope.tying(source, near)))
+        for near in _link_columns(scope, resource, query.includes)
+    ]
     key_places = [(key, selected.add(key.value)) for key in keys] if query.cursor else []
     terms = _order_terms(scope, source, query, keys)
     numbered: tuple[str, list[tuple[str, sa.ColumnElement[Any]]]] | None = None
@@ -152,6 +155,8 @@ def _compile_page(
             # Said here, or else SQLAlchemy says it with a bound zero.
             statement = statement.offset(sa.literal_column("0"))
     table = statement.correlate(*_outside(links)).subquery(scope.name("p"))
+    for near, label in starts:
+        scope.start(table, near, table.c[label])
     chosen: list[sa.ColumnElement[bool]] = []
     if numbered is not None and links:
         chosen = [table.c[label] == near for label, near in numbered[1]]
@@ -172,8 +177,7 @@ def _outside(links: list[Pair]) -> list[sa.FromClause]:
     """The row outside that ``links`` speak of."""
     found: dict[sa.FromClause, None] = {}
     for _, near in links:
-        assert isinstance(near, sa.Column | sa.sql.elements.ColumnClause) and near.table is not None
-        found[near.table] = None
+        found.update(dict.fromkeys(near._from_objects))
     return list(found)
 
 

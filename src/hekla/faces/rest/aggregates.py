@@ -115,8 +115,9 @@ def _having(text: str, known: dict[str, _Known], budget: Budget) -> tuple[Having
         elif not mark or head not in known:
             message = f"“{full}” is no measure of this request." + suggestion(full, known)
             raise Problem(UNKNOWN_COLUMN, message, errors=[Fault(location, message)])
-        if lookup not in _HAVING:
-            message = f"having has no lookup “{lookup}”." + suggestion(lookup, _HAVING)
+        allowed = [each for each in _HAVING if each in known[head].type.lookups]
+        if lookup not in allowed:
+            message = f"“{head}” has no lookup “{lookup}” here." + suggestion(lookup, allowed)
             raise Problem(UNKNOWN_LOOKUP, message, errors=[Fault(location, message)])
         reader.expect("=")
         value: Any = read_value(known[head].type.parse, reader.value(), location)
@@ -133,7 +134,9 @@ def _order(text: str, names: list[str]) -> tuple[tuple[str, bool], ...]:
     for item in text.split(","):
         name = item.removeprefix("-").replace('"', "")
         if name not in names:
-            message = f"order_by takes a group or a measure, not “{name}”." + suggestion(name, names)
+            message = f"order_by takes a group or a measure, not “{name}”." + suggestion(
+                name, names
+            )
             raise Problem(UNKNOWN_COLUMN, message, errors=[Fault("query.order_by", message)])
         found.setdefault(name, item.startswith("-"))
     return tuple(found.items())

@@ -32,6 +32,7 @@ _JSON_HEADER = ("content-type", JSON)
 _LIST_FORMS = (JSON, NDJSON, CSV)
 _JSON_ONLY = (JSON,)
 
+
 class ResourceEndpoint:
     """``GET /tasks``, ``/tasks/7`` and ``/tasks/aggregate``."""
 
@@ -91,9 +92,7 @@ class ResourceEndpoint:
         if found is None:
             if not keys:
                 # What else is wrong with the request is said first.
-                parse_item(
-                    split_query(request.query), self.resource, access, self.engine.settings
-                )
+                parse_item(split_query(request.query), self.resource, access, self.engine.settings)
             raise self._not_found()
         return Response(200, found.body, [_JSON_HEADER])
 
@@ -106,8 +105,7 @@ class ResourceEndpoint:
             where = key_condition(
                 self.resource,
                 tuple(
-                    None if value is None else given_value(place)
-                    for place, value in enumerate(key)
+                    None if value is None else given_value(place) for place, value in enumerate(key)
                 ),
             )
             prepared = prepare(replace(select, where=where), self.engine, access)
@@ -123,9 +121,7 @@ class ResourceEndpoint:
         pairs = split_query(request.query) if request.query else []
         access = self.engine.policy.access(request.actor)
         if form != JSON:
-            query = parse_list(
-                pairs, self.resource, access, self.engine.settings, export=True
-            )
+            query = parse_list(pairs, self.resource, access, self.engine.settings, export=True)
             return await export(self.engine, _plain(query), request.actor, form)
         position = None
         for name, text in pairs:

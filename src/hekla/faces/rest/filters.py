@@ -103,10 +103,10 @@ def resolve(steps: tuple[Step, ...], resource: Resource, access: Access, locatio
         hops.append((relation.name, cast(Quantifier, step.quantifier or "any")))
         resource = access.schema[relation.target]
     last = steps[-1].name
-    columns = access.columns(resource)
+    columns, relations = access.columns(resource), access.relations(resource)
 
     def known(name: str) -> bool:
-        return name in columns or name in resource.relations
+        return name in columns or name in relations
 
     name, lookup = _split_lookup(last, known) or (last.text, "exact")
     if name in columns:
@@ -118,7 +118,7 @@ def resolve(steps: tuple[Step, ...], resource: Resource, access: Access, locatio
             )
             raise Problem(UNKNOWN_LOOKUP, message, errors=[Fault(location, message)])
         return Target(tuple(hops), resource, column, "", lookup)
-    if name in resource.relations:
+    if name in relations:
         find_relation(access, resource, name, location)
         if lookup != "isnull":
             message = (
@@ -132,7 +132,7 @@ def resolve(steps: tuple[Step, ...], resource: Resource, access: Access, locatio
         message = f"There is no lookup “{tail}”." + suggestion(tail, LOOKUPS)
         raise Problem(UNKNOWN_LOOKUP, message, errors=[Fault(location, message)])
     message = f"{resource.name} has no column “{name}”." + suggestion(
-        head or name, [*columns, *resource.relations]
+        head or name, [*columns, *relations]
     )
     raise Problem(UNKNOWN_COLUMN, message, errors=[Fault(location, message)])
 
@@ -228,7 +228,9 @@ def parse_filter(
 def _bounded(steps: tuple[Step, ...], budget: Budget, location: str) -> None:
     deepest = budget.settings.max_filter_depth
     if len(steps) - 1 > deepest:
-        raise over_limit(f"A filter may go through {deepest} relations", "max_filter_depth", location)
+        raise over_limit(
+            f"A filter may go through {deepest} relations", "max_filter_depth", location
+        )
 
 
 def parse_group(

@@ -94,7 +94,13 @@ class _Draft:
 
     def where(self) -> Condition | None:
         conditions = self.conditions or []
-        return conditions[0] if len(conditions) == 1 else And(tuple(conditions)) if conditions else None
+        return (
+            conditions[0]
+            if len(conditions) == 1
+            else And(tuple(conditions))
+            if conditions
+            else None
+        )
 
 
 def number(largest: int, setting: str, name: str) -> Callable[[str], int]:
@@ -236,9 +242,7 @@ def _options(
     )
 
 
-def _parameter(
-    draft: _Draft, name: str, text: str, position: int | None, location: str
-) -> None:
+def _parameter(draft: _Draft, name: str, text: str, position: int | None, location: str) -> None:
     """Read one parameter into ``draft``. ``position`` None: its text belongs to the shape."""
     resource, access, budget = draft.resource, draft.access, draft.budget
     settings = budget.settings
@@ -284,9 +288,7 @@ def _parameter(
         case _ if position is None:
             draft.conditions.append(parse_group_text(name, text, draft, location))
         case _:
-            draft.conditions.append(
-                parse_filter(name, text, position, resource, access, budget)
-            )
+            draft.conditions.append(parse_filter(name, text, position, resource, access, budget))
 
 
 def parse_group_text(name: str, text: str, draft: _Draft, location: str) -> Condition:
@@ -315,7 +317,7 @@ def search_text(settings: Settings) -> Callable[[str], str]:
 
 
 def _known(name: str, allowed: Sequence[str], resource: Resource, access: Access) -> None:
-    candidates = [*allowed, *access.columns(resource), *resource.relations]
+    candidates = [*allowed, *access.columns(resource), *access.relations(resource)]
     message = f"There is no parameter “{name}” here." + suggestion(name, candidates)
     raise Problem(UNKNOWN_PARAMETER, message, errors=[Fault(f"query.{name}", message)])
 

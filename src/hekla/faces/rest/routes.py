@@ -101,11 +101,15 @@ class RestFace:
 
     async def _index(self, request: Request) -> Response:
         access = self.engine.policy.access(request.actor)
-        resources = [
-            {**entry, "url": self._router.prefix + entry["url"]}
-            for entry in describe(self.engine.schema)
-            if access.rows(self.engine.schema[entry["name"]]) is not False
-        ]
+        resources = []
+        for resource, entry in zip(self.engine.schema, describe(self.engine.schema), strict=True):
+            if access.rows(resource) is False:
+                continue
+            entry["url"] = self._router.prefix + entry["url"]
+            entry["relations"] = list(access.relations(resource))
+            if not all(name in access.columns(resource) for name in resource.key):
+                entry["key"] = []
+            resources.append(entry)
         form = negotiate(request, ("application/json", "text/html; charset=utf-8"))
         if form == "application/json":
             return json_response({"resources": resources}, headers=[("vary", "Accept")])

@@ -10,6 +10,7 @@ from hekla.errors import UNSUPPORTED, Problem
 from hekla.query.ast import Aggregate, Measure
 from hekla.query.shape import Hole
 from hekla.schema.resource import Column
+from hekla.schema.types import Type
 from hekla.sql.conditions import compile_condition
 from hekla.sql.json import Json, array_of, object_of
 from hekla.sql.order import compile_path
@@ -18,15 +19,6 @@ from hekla.sql.scope import Scope, Source
 from hekla.sql.select import as_body
 
 __all__ = ["compile_aggregate"]
-
-_COMPARE = {
-    "exact": "__eq__",
-    "ne": "__ne__",
-    "gt": "__gt__",
-    "gte": "__ge__",
-    "lt": "__lt__",
-    "lte": "__le__",
-}
 
 
 def _measured(
@@ -43,6 +35,10 @@ def _measured(
     if measure.function == "count_distinct":
         return column, sa.func.count(value.distinct())
     return column, column.type.aggregate(scope.dialect, measure.function, value)
+
+
+def _figure_type(column: Column | None, function: str) -> Type:
+    return Type.count_type if column is None else column.type.aggregate_type(function)
 
 
 def compile_aggregate(scope: Scope, query: Aggregate) -> sa.Select[Any]:
@@ -75,10 +71,13 @@ def compile_aggregate(scope: Scope, query: Aggregate) -> sa.Select[Any]:
     if groups:
         inner = inner.group_by(*(value.element for _, _, value in groups))
     for having in query.having:
-        _, value = _measured(scope, source, having.measure)
+        of, value = _measured(scope, source, having.measure)
+        figure = _figure_type(of, having.measure.function)
+        if having.lookup not in figure.lookups:
+            raise Problem(UNSUPPORTED, f"“{having.measure.name}” has no lookup “{having.lookup}”.")
         assert isinstance(having.value, Hole)
-        bound = ValueSlot(having.value.index).bind(type_=sa.types.NullType())
-        inner = inner.having(getattr(value, _COMPARE[having.lookup])(bound))
+        slot = ValueSlot(having.value.index)
+        inner = inner.having(figure.compare(scope.dialect, value, having.lookup, slot))
     terms = [
         labels[name].desc() if descending else labels[name].asc()
         for name, descending in query.order_by
@@ -98,8 +97,12 @@ def compile_aggregate(scope: Scope, query: Aggregate) -> sa.Select[Any]:
     for measure, of, label in measures:
         value = table.c[label.name]
         if of is not None and measure.function in ("sum", "avg", "min", "max"):
-            figure = of.type.aggregate_type(measure.function)
-            value = figure.json(scope.dialect, value, guarded=True)
+            figure = _figure_type(of, measure.function)
+            value = (
+                figure.careful_json(value)
+                if scope.careful
+                else figure.json(scope.dialect, value, guarded=True)
+            )
         pairs.append((measure.name, Json(value)))
     body = array_of(object_of(pairs, scope.dialect), scope.dialect)
     return sa.select(as_body(body, scope), sa.func.count().label("size")).select_from(table)

@@ -7,11 +7,9 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
-from urllib.parse import unquote
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from hekla.actor import ANONYMOUS, Actor
 from hekla.engine import Engine
@@ -27,6 +25,7 @@ from hekla.server.asgi import ASGI
 from hekla.server.rsgi import RSGI
 from hekla.settings import Settings
 from hekla.store.apsw_dialect import engine_for
+from hekla.store.location import Location
 from hekla.store.open import open_store
 from hekla.store.protocol import Store
 from hekla.web.application import WebApplication
@@ -34,11 +33,14 @@ from hekla.web.request import Request
 from hekla.web.response import Response
 from hekla.web.router import Router
 
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
 __all__ = ["Explanation", "Hekla"]
 
 logger = logging.getLogger("hekla")
 
-Hook = Callable[[], None | Awaitable[None]]
+Hook = Callable[[], Awaitable[None] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,8 @@ class Hekla:
         version: str = "1",
     ) -> None:
         self.settings = settings or Settings.from_environment()
-        self.url = url or self.settings.database_url
+        # Read once: a database in memory belongs to the one location that names it.
+        self.location = Location.parse(url or self.settings.database_url)
         self.title = title
         self.version = version
         self._prefix = prefix
@@ -148,12 +151,14 @@ class Hekla:
     def sessions(self) -> sa.Engine:
         """An SQLAlchemy engine on the app's database, over the driver that Hekla uses."""
         if self._sessions is None:
-            self._sessions = engine_for(self.url, self.settings)
+            self._sessions = engine_for(self.location, self.settings)
         return self._sessions
 
     @contextmanager
     def session(self) -> Iterator[Session]:
         """An ordinary SQLAlchemy session."""
+        from sqlalchemy.orm import Session
+
         with Session(self.sessions) as session:
             yield session
 
@@ -259,9 +264,7 @@ class Hekla:
             prefix=self._prefix,
         )
 
-    async def explain(
-        self, method: str, target: str, actor: Actor = ANONYMOUS
-    ) -> Explanation:
+    async def explain(self, method: str, target: str, actor: Actor = ANONYMOUS) -> Explanation:
         """What ``GET target`` becomes in SQL. Raises Problem as the request itself would."""
         path, _, query = target.partition("?")
         request = Request(method, path, query, actor=actor, settings=self.settings)
@@ -280,12 +283,12 @@ class _Parts:
     """What an app consists of once its declarations are complete."""
 
     def __init__(self, app: Hekla) -> None:
-        self.store = open_store(app.url, app.settings)
+        self.store = open_store(app.location, app.settings)
         self.schema, rules = self._schema(app)
         self.policy = Policy(self.schema, rules)
         self.engine = Engine(self.schema, self.policy, self.store, app.settings)
         router = Router(app._prefix)
-        secret = app.settings.secret or unquote(app.url)
+        secret = app.settings.secret or str(app.location)
         self.face = RestFace(self.engine, router, secret, describe=app.openapi, title=app.title)
         self.web = WebApplication(router, app.settings)
 
@@ -293,7 +296,7 @@ class _Parts:
         if app._reflected is not None:
             if app._declarations:
                 raise OperatorError("an app either declares resources or reflects a database")
-            engine = engine_for(app.url, app.settings, read_only=True)
+            engine = engine_for(app.location, app.settings, read_only=True)
             try:
                 schema = reflect(engine)
             finally:

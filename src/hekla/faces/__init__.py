@@ -1,0 +1,1 @@
+"""The ways of speaking to the engine."""

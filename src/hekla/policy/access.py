@@ -7,8 +7,9 @@ other values stay in the expressions, as parameters.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
+from typing import cast
 
 import sqlalchemy as sa
 from sqlalchemy.sql import operators, visitors
@@ -39,7 +40,7 @@ def _decide(rule: Rule, signed_in: bool, roles: frozenset[str]) -> Rule | bool:
     if isinstance(rule, False_):
         return False
     if isinstance(rule, Grouping):
-        return _decide(rule.element, signed_in, roles)
+        return _decide(cast("Rule", rule.element), signed_in, roles)
     if isinstance(rule, AsBoolean):
         inner = _decide(rule.element, signed_in, roles)
         if isinstance(inner, bool):
@@ -48,7 +49,8 @@ def _decide(rule: Rule, signed_in: bool, roles: frozenset[str]) -> Rule | bool:
         inner = _decide(rule.element, signed_in, roles)
         return not inner if isinstance(inner, bool) else sa.not_(inner)
     elif isinstance(rule, BooleanClauseList) and rule.operator in (operators.and_, operators.or_):
-        parts = [_decide(part, signed_in, roles) for part in rule.clauses]
+        clauses = cast("Sequence[Rule]", rule.clauses)
+        parts = [_decide(part, signed_in, roles) for part in clauses]
         decisive = rule.operator is operators.or_
         if any(part is decisive for part in parts):
             return decisive

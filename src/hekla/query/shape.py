@@ -58,7 +58,7 @@ _VALUES = frozenset({"value", "text", "limit", "offset"})
 
 
 @cache
-def _field_names(node: type) -> tuple[str, ...]:
+def _field_names(node: Any) -> tuple[str, ...]:
     return tuple(field.name for field in fields(node))
 
 
@@ -76,7 +76,7 @@ def parameterize(query: Select | Aggregate) -> Question:
         if not is_dataclass(node):
             return node
         changed = {}
-        for name in _field_names(type(node)):
+        for name in _field_names(node.__class__):
             part = getattr(node, name)
             if part is None:
                 new: Any = None
@@ -88,6 +88,7 @@ def parameterize(query: Select | Aggregate) -> Question:
             else:
                 new = walk(part)
             changed[name] = new
-        return type(node)(**changed)
+        kind: Any = type(node)
+        return kind(**changed)
 
     return Question(Shape(walk(query)), tuple(values))

@@ -1,0 +1,1 @@
+"""From a query to one SQL statement. Pure: nothing here runs anything."""

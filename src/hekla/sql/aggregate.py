@@ -93,7 +93,9 @@ def compile_aggregate(scope: Scope, query: Aggregate) -> sa.Select[Any]:
         inner = inner.offset(ValueSlot(query.offset.index).bind(type_=sa.Integer()))
     table = inner.subquery("g")
 
-    pairs = [(name, Json(scope.json(column, table.c[label.name]))) for name, column, label in groups]
+    pairs = [
+        (name, Json(scope.json(column, table.c[label.name]))) for name, column, label in groups
+    ]
     for measure, of, label in measures:
         value = table.c[label.name]
         if of is not None and measure.function in ("sum", "avg", "min", "max"):

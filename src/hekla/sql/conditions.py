@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from hekla.query.ast import And, Compare, Condition, Not, Or, Related, Search
@@ -21,9 +23,7 @@ def is_not_true(condition: sa.ColumnElement[bool], dialect: Dialect) -> sa.Colum
     return condition.is_not(sa.literal_column("true"))
 
 
-def compile_condition(
-    scope: Scope, source: Source, condition: Condition
-) -> sa.ColumnElement[bool]:
+def compile_condition(scope: Scope, source: Source, condition: Condition) -> sa.ColumnElement[bool]:
     """The boolean expression that ``condition`` stands for, over one row of ``source``."""
     match condition:
         case Compare(name, lookup, value):
@@ -59,6 +59,8 @@ def _compile_related(scope: Scope, source: Source, related: Related) -> sa.Colum
         conditions.append(wanted)
     elif related.quantifier == "all":
         return sa.true()
-    inner = sa.select(sa.literal_column("1")).select_from(far.tables).where(*conditions)
+    inner: sa.Select[Any] = (
+        sa.select(sa.literal_column("1")).select_from(far.tables).where(*conditions)
+    )
     exists = sa.exists(inner.correlate_except(*far.froms()))
     return exists if related.quantifier == "any" else ~exists

@@ -119,7 +119,7 @@ def _postgresql_object(
         )
         return sa.cast(joined, sa.JSON())
     row = sa.select(*(expression.label(name) for name, expression in pairs)).subquery("o")
-    whole = sa.literal_column("o").label("o")
+    whole: sa.ColumnElement[Any] = sa.literal_column("o")
     return sa.func.row_to_json(sa.select(whole).select_from(row).scalar_subquery())
 
 
@@ -140,9 +140,9 @@ def array_of(
         return sa.func.coalesce(
             sa.func.json_agg(element.expression), sa.literal_column("'[]'::json")
         )
-    collected = sa.func.json_arrayagg(element.expression)
+    collected: sa.ColumnElement[Any] = sa.func.json_arrayagg(element.expression)
     if order:
-        collected = collected.aggregate_order_by(*order)
+        collected = sa.func.json_arrayagg(element.expression).aggregate_order_by(*order)
     return sa.func.coalesce(collected, literal("[]", dialect))
 
 

@@ -89,21 +89,23 @@ def compile_after(
     The first half is redundant but lets an index on ``a`` find the place.
     """
     key, rest, hole = keys[0], keys[1:], after[0]
+    # Freed of its type, whose own operators would have a say in the comparisons.
+    value = sa.type_coerce(key.value, sa.types.NullType())
 
     def bound() -> sa.ColumnElement[Any]:
         assert hole is not None
         return key.column.type.sort_bind(dialect, ValueSlot(hole.index))
 
     if hole is None:
-        equal: sa.ColumnElement[bool] = key.value.is_(None)
-        past = key.value.is_not(None) if key.nulls_first else sa.false()
+        equal: sa.ColumnElement[bool] = value.is_(None)
+        past: sa.ColumnElement[bool] = value.is_not(None) if key.nulls_first else sa.false()
         at_or_past: sa.ColumnElement[bool] | None = None
     else:
-        equal = key.value == bound()
-        past = key.value < bound() if key.descending else key.value > bound()
-        at_or_past = key.value <= bound() if key.descending else key.value >= bound()
+        equal = value == bound()
+        past = value < bound() if key.descending else value > bound()
+        at_or_past = value <= bound() if key.descending else value >= bound()
         if key.nullable and not key.nulls_first:
-            past = sa.or_(past, key.value.is_(None))
+            past = sa.or_(past, value.is_(None))
             at_or_past = None
     if not rest:
         return past

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import sqlite
-from sqlalchemy.dialects.mysql import asyncmy as _asyncmy
-from sqlalchemy.dialects.postgresql import asyncpg as _asyncpg
 from sqlalchemy.engine.interfaces import Dialect as SQLAlchemyDialect
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import BindParameter
@@ -18,15 +16,27 @@ from hekla.policy.access import Access
 from hekla.policy.rules import MeValue
 from hekla.schema.types import Dialect, Type, type_of
 
-__all__ = ["DIALECTS", "Plan", "SlotParameter", "ValueSlot", "render"]
+__all__ = ["Plan", "SlotParameter", "ValueSlot", "render", "sqlalchemy_dialect"]
 
 Convert = Callable[[Any], Any]
 
-DIALECTS: dict[Dialect, SQLAlchemyDialect] = {
-    "sqlite": sqlite.dialect(paramstyle="qmark"),  # type: ignore[no-untyped-call]
-    "postgresql": _asyncpg.dialect(),
-    "mysql": _asyncmy.dialect(),
-}
+
+@cache
+def sqlalchemy_dialect(dialect: Dialect) -> SQLAlchemyDialect:
+    """How SQLAlchemy speaks to the raw driver; a dialect is imported when it is first needed."""
+    match dialect:
+        case "sqlite":
+            from sqlalchemy.dialects import sqlite
+
+            return sqlite.dialect(paramstyle="qmark")
+        case "postgresql":
+            from sqlalchemy.dialects.postgresql import asyncpg
+
+            return asyncpg.dialect()  # type: ignore[no-untyped-call]
+        case "mysql":
+            from sqlalchemy.dialects.mysql import asyncmy
+
+            return asyncmy.dialect()
 
 
 class SlotParameter(BindParameter[Any]):
@@ -78,11 +88,20 @@ def _actor_value(path: tuple[str, ...], type_: Type) -> Callable[[Actor], Any]:
 class Plan:
     """One compiled statement. ``columns`` names what its row holds, the JSON body first.
 
-    ``access`` is what its rules were put in for: nobody else may run it. ``guarded``: it reads values that may not be what their columns say, text that is no text
-    among them.
+    ``access`` is what its rules were put in for: nobody else may run it. ``guarded``: it reads
+    values that may not be what their columns say, text that is no text among them.
     """
 
-    __slots__ = ("_careful", "_careful_sql", "_rest", "_slots", "access", "columns", "guarded", "sql")
+    __slots__ = (
+        "_careful",
+        "_careful_sql",
+        "_rest",
+        "_slots",
+        "access",
+        "columns",
+        "guarded",
+        "sql",
+    )
 
     def __init__(
         self,
@@ -122,7 +141,7 @@ class Plan:
 
 
 def _compile(statement: sa.Select[Any], dialect: Dialect) -> SQLCompiler:
-    compiled = statement.compile(dialect=DIALECTS[dialect])
+    compiled = statement.compile(dialect=sqlalchemy_dialect(dialect))
     assert isinstance(compiled, SQLCompiler)
     return compiled
 
@@ -136,7 +155,7 @@ def render(
 ) -> Plan:
     """Compile ``statement`` to text, once, and work out where each bind comes from."""
     compiled = _compile(statement, dialect)
-    sqlalchemy_dialect = DIALECTS[dialect]
+    speaks = sqlalchemy_dialect(dialect)
     slots: list[tuple[int, Convert | None]] = []
     rest: list[tuple[int, Callable[[Actor], Any]]] = []
     for position, name in enumerate(compiled.positiontup or ()):
@@ -144,7 +163,7 @@ def render(
         if isinstance(bind, SlotParameter):
             slots.append((bind.slot, bind.convert))
             continue
-        processor = bind.type.dialect_impl(sqlalchemy_dialect).bind_processor(sqlalchemy_dialect)
+        processor = bind.type.dialect_impl(speaks).bind_processor(speaks)
         if isinstance(bind, MeValue):
             take = _actor_value(bind.me_path, type_of(bind.type, dialect))
         else:

@@ -39,9 +39,7 @@ def _pattern(word: str) -> str:
 
 def _folded(text: str) -> str:
     """Each word as ``[pattern, word]``; SQLite's LIKE folds ASCII only, so others have no pattern."""
-    return json.dumps(
-        [[_pattern(w) if w.isascii() else None, w.casefold()] for w in _words(text)]
-    )
+    return json.dumps([[_pattern(w) if w.isascii() else None, w.casefold()] for w in _words(text)])
 
 
 def _readable(scope: Scope, source: Source) -> list[sa.ColumnElement[Any]]:
@@ -92,7 +90,7 @@ def _indexed(scope: Scope, source: Source) -> list[str] | None:
         return None
     visible = scope.access.columns(resource)
     names = [
-        visible[name].source.name  # type: ignore[attr-defined]
+        visible[name].source.name
         for name in resource.search
         if name in visible and not scope.masked(source, visible[name])
     ]
@@ -137,7 +135,7 @@ def compile_search(scope: Scope, source: Source, slot: ValueSlot) -> sa.ColumnEl
             sa.or_(*(_matches(scope.dialect, value, pattern) for value in values)), sa.false()
         )
     )
-    missing = sa.select(sa.literal_column("1")).select_from(words).where(nowhere)
+    missing: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(words).where(nowhere)
     return ~sa.exists(missing.correlate_except(words))
 
 
@@ -171,7 +169,7 @@ def compile_rank(
         )
         for place, value in enumerate(values)
     ]
-    total = hits[0]
+    total: sa.ColumnElement[Any] = hits[0]
     for hit in hits[1:]:
         total = total + hit
     rank = sa.select(sa.func.sum(total)).select_from(words).correlate_except(words)

@@ -286,15 +286,21 @@ def _count(scope: Scope, query: Select) -> sa.ColumnElement[Any]:
     return counted.correlate_except(source.alias).scalar_subquery()
 
 
+def _sort_value(
+    scope: Scope, key: SortKey, value: sa.ColumnElement[Any]
+) -> sa.ColumnElement[Any]:
+    if scope.careful:
+        return key.column.type.careful_sort_value(value)
+    return key.column.type.sort_value(scope.dialect, value)
+
+
 def _last_keys(scope: Scope, page: _Page) -> sa.ColumnElement[Any]:
     """The sort values of all rows of the page, in order; the last of them is the cursor's.
 
     With one key that is never NULL the greatest (or least) of them is the last one.
     """
     dialect = scope.dialect
-    exact = [
-        Json(key.column.type.sort_value(dialect, value)) for key, value in page.sorted_by
-    ]
+    exact = [Json(_sort_value(scope, key, value)) for key, value in page.sorted_by]
     (key, value), *more = page.sorted_by
     if not more and not key.nullable and dialect == "sqlite":
         return sa.func.json_array((sa.func.min if key.descending else sa.func.max)(value))

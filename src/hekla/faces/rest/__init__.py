@@ -1,0 +1,1 @@
+"""REST: URLs of a documented dialect to queries, and answers to responses."""

@@ -28,7 +28,7 @@ async def export(engine: Engine, question: Question, actor: Actor, form: str) ->
     """The rows that ``question`` finds, one a line. Raises Problem before anything is sent."""
     rows = engine.stream(question, actor)
     # The first rows are waited for, so that what is wrong with the query is still a Problem.
-    first = await anext(rows, [])
+    first: list[tuple[Any, ...]] = await anext(rows, [])
     if form == NDJSON:
         body = _ndjson(first, rows)
     else:
@@ -66,7 +66,7 @@ async def _csv(
         yield _line(header).encode()
         while batch:
             lines = []
-            for (text, *_) in batch:
+            for text, *_ in batch:
                 document = _decode(text)
                 lines.append(_line(document.get(name) for name in header))
             yield "".join(lines).encode()

@@ -16,6 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from hekla.schema.types import Dialect
+from hekla.schema.types.expression import expression as written
 
 __all__ = ["Json", "array_of", "literal", "object_of", "or_null", "subquery"]
 
@@ -118,9 +119,16 @@ def _postgresql_object(
             sa.func.ltrim(second, literal("{", "postgresql")),
         )
         return sa.cast(joined, sa.JSON())
-    row = sa.select(*(expression.label(name) for name, expression in pairs)).subquery("o")
-    whole: sa.ColumnElement[Any] = sa.literal_column("o")
-    return sa.func.row_to_json(sa.select(whole).select_from(row).scalar_subquery())
+    # A row without a FROM: what its columns speak of stands in the SELECT around it.
+    columns = ", ".join(f"{{{place}}} AS " + _label(name) for place, (name, _) in enumerate(pairs))
+    template = f"row_to_json((SELECT o FROM (SELECT {columns}) AS o))"
+    return written(template, *(expression for _, expression in pairs))
+
+
+def _label(name: str) -> str:
+    """A quoted identifier in a template, where braces stand for places."""
+    quoted = name.replace('"', '""').replace("{", "{{").replace("}", "}}")
+    return f'"{quoted}"'
 
 
 def array_of(
@@ -128,22 +136,20 @@ def array_of(
 ) -> sa.ColumnElement[Any]:
     """The aggregate that collects ``element`` of all rows into an array, ``[]`` for none.
 
-    The rows come in the order of the subquery that they are taken from, which all three
-    databases keep where that subquery has a LIMIT; MariaDB takes ``order`` to be sure.
+    Without ``order`` the rows come in the order of the subquery that they are taken from, if
+    the database keeps it.
     """
     if dialect == "sqlite":
         if not element.text:
             return sa.func.json_group_array(element.expression)
         joined = sa.func.group_concat(element.expression)
         return sa.func.concat(literal("[", dialect), joined, literal("]", dialect))
-    if dialect == "postgresql":
-        return sa.func.coalesce(
-            sa.func.json_agg(element.expression), sa.literal_column("'[]'::json")
-        )
-    collected: sa.ColumnElement[Any] = sa.func.json_arrayagg(element.expression)
+    call = sa.func.json_agg if dialect == "postgresql" else sa.func.json_arrayagg
+    collected: sa.ColumnElement[Any] = call(element.expression)
     if order:
-        collected = sa.func.json_arrayagg(element.expression).aggregate_order_by(*order)
-    return sa.func.coalesce(collected, literal("[]", dialect))
+        collected = call(element.expression).aggregate_order_by(*order)
+    empty = sa.literal_column("'[]'::json" if dialect == "postgresql" else "'[]'")
+    return sa.func.coalesce(collected, empty)
 
 
 def subquery(select: sa.Select[Any], dialect: Dialect) -> Json:

@@ -55,9 +55,11 @@ def _is_unique(relation: Relation) -> bool:
     keys: list[set[Any]] = []
     if isinstance(link.table, sa.Table):
         keys.append(set(link.table.primary_key.columns))
-        for constraint in link.table.constraints:
-            if isinstance(constraint, sa.UniqueConstraint):
-                keys.append(set(constraint.columns))
+        keys += [
+            set(constraint.columns)
+            for constraint in link.table.constraints
+            if isinstance(constraint, sa.UniqueConstraint)
+        ]
         keys += [set(index.columns) for index in link.table.indexes if index.unique]
     return len(relation.links) == 1 and any(key and key <= far for key in keys)
 
@@ -132,20 +134,17 @@ def _compile_page(
     ]
     key_places = [(key, selected.add(key.value)) for key in keys] if query.cursor else []
     terms = _order_terms(scope, source, query, keys)
-    numbered: tuple[str, list[tuple[str, sa.ColumnElement[Any]]]] | None = None
-    if scope.dialect == "mysql":
-        # No correlated derived tables there: number the rows of each parent, and choose later.
-        number = sa.func.row_number().over(
-            partition_by=[far for far, _ in links] or None, order_by=terms or None
-        )
-        numbered = (selected.add(number), [(selected.add(far), near) for far, near in links])
-    else:
+    chosen_later = bool(links) and scope.dialect == "mysql"
+    number = _row_number(scope, query, links if chosen_later else [], terms)
+    number_label = selected.add(number) if number is not None else ""
+    tied = [(selected.add(far), near) for far, near in links] if chosen_later else []
+    if not chosen_later:
         conditions += [far == near for far, near in links]
 
     statement = sa.select(*selected.columns).select_from(tables).where(*conditions)
     if query.distinct:
         statement = statement.distinct()
-    if not (links and numbered):
+    if not chosen_later:
         statement = statement.order_by(*terms)
         if query.limit is not None:
             statement = statement.limit(_bind(query.limit))
@@ -158,18 +157,43 @@ def _compile_page(
     for near, label in starts:
         scope.start(table, near, table.c[label])
     chosen: list[sa.ColumnElement[bool]] = []
-    if numbered is not None and links:
-        chosen = [table.c[label] == near for label, near in numbered[1]]
+    if chosen_later:
+        chosen = [table.c[label] == near for label, near in tied]
         first = _bind(query.offset) if query.offset is not None else sa.literal_column("0")
-        chosen.append(table.c[numbered[0]] > first)
+        chosen.append(table.c[number_label] > first)
         if query.limit is not None:
-            chosen.append(table.c[numbered[0]] <= first + _bind(query.limit))
+            chosen.append(table.c[number_label] <= first + _bind(query.limit))
+    order: list[sa.ColumnElement[Any]] = []
+    if number_label:
+        order = [table.c[number_label]]
+    elif query.distinct and scope.dialect == "mysql":
+        labels = {column.name: label for column, label in places}
+        outer = [replace(key, value=table.c[labels[key.column.name]]) for key in keys]
+        order = [term for key in outer for term in key.clauses(scope.dialect)]
     return _Page(
         table,
         [(column, table.c[label]) for column, label in places],
         [(key, table.c[label]) for key, label in key_places],
         chosen,
-        [table.c[numbered[0]]] if numbered is not None else [],
+        order,
+    )
+
+
+def _row_number(
+    scope: Scope, query: Select, links: list[Pair], terms: list[sa.ColumnElement[Any]]
+) -> sa.ColumnElement[Any] | None:
+    """The number of each row in order, where the database forgets the order of a derived table.
+
+    SQLite keeps it. PostgreSQL does unless something is joined to it. MariaDB may not, and it
+    has no correlated derived tables either: there the rows of all parents are numbered, each
+    parent's by themselves, and those of one are chosen outside.
+    """
+    if query.distinct or scope.dialect == "sqlite":
+        return None
+    if scope.dialect == "postgresql" and not query.includes:
+        return None
+    return sa.func.row_number().over(
+        partition_by=[far for far, _ in links] or None, order_by=terms or None
     )
 
 
@@ -286,9 +310,7 @@ def _count(scope: Scope, query: Select) -> sa.ColumnElement[Any]:
     return counted.correlate_except(source.alias).scalar_subquery()
 
 
-def _sort_value(
-    scope: Scope, key: SortKey, value: sa.ColumnElement[Any]
-) -> sa.ColumnElement[Any]:
+def _sort_value(scope: Scope, key: SortKey, value: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
     if scope.careful:
         return key.column.type.careful_sort_value(value)
     return key.column.type.sort_value(scope.dialect, value)
@@ -303,7 +325,8 @@ def _last_keys(scope: Scope, page: _Page) -> sa.ColumnElement[Any]:
     exact = [Json(_sort_value(scope, key, value)) for key, value in page.sorted_by]
     (key, value), *more = page.sorted_by
     if not more and not key.nullable and dialect == "sqlite":
-        return sa.func.json_array((sa.func.min if key.descending else sa.func.max)(value))
+        last = (sa.func.min if key.descending else sa.func.max)(value)
+        return sa.func.json_array(_sort_value(scope, key, last))
     make = {"sqlite": "json_array", "postgresql": "json_build_array", "mysql": "json_array"}
     row = Json(getattr(sa.func, make[dialect])(*(part.expression for part in exact)))
     return array_of(row, dialect, page.order)
@@ -356,6 +379,7 @@ def compile_rows(scope: Scope, query: Select) -> sa.Select[Any]:
 
 
 def as_body(body: sa.ColumnElement[Any], scope: Scope) -> sa.Label[Any]:
+    """The document as the driver hands it over without touching it."""
     match scope.dialect:
         case "sqlite":
             # As bytes, so that no text is decoded only to be encoded again.

@@ -82,7 +82,8 @@ class ResourceEndpoint:
         for key in keys:
             prepared = self._prepare_item(key, request.query, access)
             answer = await self.engine.run(prepared.plan, prepared.values((), key), actor)
-            if answer is not None and found is not None:
+            shared = None in key and await self._is_shared(key, request)
+            if answer is not None and (found is not None or shared):
                 raise Problem(
                     AMBIGUOUS_KEY,
                     "The server cannot tell which row this address means; "
@@ -95,6 +96,13 @@ class ResourceEndpoint:
                 parse_item(split_query(request.query), self.resource, access, self.engine.settings)
             raise self._not_found()
         return Response(200, found.body, [_JSON_HEADER])
+
+    async def _is_shared(self, key: Key, request: Request) -> bool:
+        """Whether several rows have this key: SQLite lets NULL into one any number of times."""
+        where = key_condition(self.resource, key)
+        query = Select(self.resource.name, fields=self.resource.key, where=where, limit=2)
+        answer = await self.engine.read(parameterize(query), request.actor)
+        return answer is not None and answer.size > 1
 
     def _prepare_item(self, key: Key, query: str, access: Access) -> Prepared:
         # Of a key only its NULLs belong to the shape, of the parameters here everything.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from abc import ABC, abstractmethod
 from base64 import b64decode
 from collections.abc import Callable, Iterable
@@ -188,9 +189,13 @@ class Type(ABC):
         """What a cursor keeps of ``column``: exact, for a JSON array; NULL stays NULL."""
         match dialect:
             case "sqlite":
-                # Bytes are told from text by an object around them.
-                template = "CASE WHEN {0} >= x'' THEN json_object('base64', hekla_base64({0}))"
-                return expression(f"{template} ELSE {{0}} END", column)
+                # Bytes are told from text by an object around them; JSON has no infinity.
+                return expression(
+                    "CASE WHEN {0} >= x'' THEN json_object('base64', hekla_base64({0}))"
+                    " WHEN {0} IN (9e999, -9e999) THEN json_object('infinity', {0} > 0)"
+                    " ELSE {0} END",
+                    column,
+                )
             case "postgresql":
                 return expression("CAST({0} AS TEXT)", column)
             case "mysql":
@@ -272,7 +277,11 @@ def json_list(values: Iterable[Any]) -> str:
 
 def kept(value: Any) -> Any:
     """A value from a cursor as SQLite holds it."""
-    return b64decode(value["base64"]) if isinstance(value, dict) else value
+    if not isinstance(value, dict):
+        return value
+    if "base64" in value:
+        return b64decode(value["base64"])
+    return math.inf if value["infinity"] else -math.inf
 
 
 def readable(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:

@@ -148,7 +148,7 @@ def array_of(
     collected: sa.ColumnElement[Any] = call(element.expression)
     if order:
         collected = call(element.expression).aggregate_order_by(*order)
-    empty = sa.literal_column("'[]'::json" if dialect == "postgresql" else "'[]'")
+    empty: sa.ColumnElement[Any] = sa.literal_column("'[]'::json" if dialect == "postgresql" else "'[]'")
     return sa.func.coalesce(collected, empty)
 
 

@@ -59,6 +59,7 @@ def compile_path(scope: Scope, source: Source, path: Path) -> tuple[Column, sa.C
 
 
 def sort_keys(scope: Scope, source: Source, orders: Sequence[Order]) -> list[SortKey]:
+    """The keys of an ordering, as expressions over one row of ``source``."""
     keys = []
     for order in orders:
         column, value = compile_path(scope, source, order.path)

@@ -38,7 +38,10 @@ def _pattern(word: str) -> str:
 
 
 def _folded(text: str) -> str:
-    """Each word as ``[pattern, word]``; SQLite's LIKE folds ASCII only, so others have no pattern."""
+    """Each word as ``[pattern, word]``.
+
+    SQLite's LIKE folds ASCII only, so other words have no pattern.
+    """
     return json.dumps([[_pattern(w) if w.isascii() else None, w.casefold()] for w in _words(text)])
 
 

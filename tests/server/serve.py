@@ -1,9 +1,14 @@
-"""``python -m tests.server.serve IMPORT PORT``: Granian over RSGI, as ``hekla serve`` starts it."""
+"""``python -m tests.server.serve IMPORT PORT [OPTIONS]``: what ``hekla serve`` runs.
+
+OPTIONS is a JSON object of further ServeOptions.
+"""
 
 from __future__ import annotations
 
+import json
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from hekla.server.granian import ServeOptions, serve
@@ -21,4 +26,8 @@ class Loader:
 
 
 if __name__ == "__main__":
-    serve(Loader(sys.argv[1]), ServeOptions(port=int(sys.argv[2]), access_log="json"))
+    more = json.loads(sys.argv[3]) if len(sys.argv) > 3 else {}
+    for name in ("tls_certificate", "tls_key"):
+        if name in more:
+            more[name] = Path(more[name])
+    serve(Loader(sys.argv[1]), ServeOptions(port=int(sys.argv[2]), access_log="json", **more))

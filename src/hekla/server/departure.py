@@ -47,7 +47,7 @@ async def resume(work: Coroutine[Any, Any, T], waiting: Any, departure: Departur
 async def watching(departure: Departure, grace: float = 0.0) -> AsyncIterator[None]:
     """Cancel what is awaited in this block when the client leaves; raises ClientLeft then."""
     task = asyncio.current_task()
-    assert task is not None  # noqa: S101 - a server runs every request in a task
+    assert task is not None
     watch = _Watch(task, departure)
     timer = asyncio.get_running_loop().call_later(grace, watch.start)
     try:

@@ -36,6 +36,7 @@ logger = logging.getLogger("hekla")
 
 # The exit code of a worker whose application could not be started (EX_CONFIG of sysexits.h).
 _NOT_CONFIGURED = 78
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
 # Milliseconds for a request's headers to arrive, and seconds for what is under way to end
 # before a worker is killed; shorter where somebody waits to see a change.
 _HEADER_TIMEOUT = 15_000
@@ -133,7 +134,7 @@ class _Loader:
     def __call__(self) -> Any:
         # The handlers that a fork inherits speak to the main process: while the application is
         # loaded they would swallow a signal, and the worker would have to be killed in the end.
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in _STOPPING:
             signal.signal(number, signal.SIG_DFL)
         around = None if self.access_log == "off" else AccessLog(self.access_log).around
         try:
@@ -161,10 +162,21 @@ class _Worker:
         self.__rsgi_del__ = rsgi.__rsgi_del__
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        # Granian's handlers are set by now, but they work only while it serves; a signal that
+        # comes before would be lost. So one during the startup ends the process, and one after
+        # it waits until the loop runs.
+        handlers = {number: signal.signal(number, signal.SIG_DFL) for number in _STOPPING}
         try:
             self._rsgi.__rsgi_init__(loop)
         except OperatorError as exc:
             _give_up(exc)
+        signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        loop.call_soon(self._begin)
+
+    def _begin(self) -> None:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
         self._loader.announce()
 
 

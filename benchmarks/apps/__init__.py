@@ -1,0 +1,1 @@
+"""The applications under test: Hekla, the hand-written limit, and the peers."""

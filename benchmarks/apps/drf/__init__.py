@@ -1,0 +1,1 @@
+"""Django REST framework: model serializers and generic views."""

@@ -1,0 +1,1 @@
+"""Django Ninja: schemas and functions."""

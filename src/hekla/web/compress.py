@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+import threading
 import zlib
 from collections.abc import AsyncIterator, Callable
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Protocol
@@ -18,7 +19,9 @@ __all__ = ["SMALLEST", "available_codings", "compress", "compress_stream", "pays
 SMALLEST = 1_400
 # Bodies are made for one answer and thrown away: speed counts more than the last percent.
 _GZIP_LEVEL = 1
-_ZSTD_LEVEL = 1
+_ZSTD_LEVEL = 3
+
+_of_thread = threading.local()
 
 _TYPES = frozenset(
     {
@@ -58,6 +61,8 @@ def pays(content_type: str) -> bool:
 
 def compress(body: bytes, coding: str) -> bytes:
     """A whole body in a coding; the same body always gives the same bytes."""
+    if coding == "zstd":
+        return _zstd_packer()(body)
     compressor = _compressor(coding)
     return compressor.compress(body) + compressor.flush()
 
@@ -78,16 +83,24 @@ async def compress_stream(pieces: AsyncIterator[bytes], coding: str) -> AsyncIte
 def _compressor(coding: str) -> _Compressor:
     if coding == "gzip":
         return zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, 31)
-    return _zstd_compressor()()
+    module = import_module(_zstd_module())
+    compressor: Any = module.ZstdCompressor(level=_ZSTD_LEVEL)
+    stream: _Compressor = compressor.compressobj() if module.__name__ == "zstandard" else compressor
+    return stream
 
 
-@cache
-def _zstd_compressor() -> Callable[[], _Compressor]:
-    name = _zstd_module()
-    module: Any = import_module(name)
-    if name == "zstandard":
-        return lambda: module.ZstdCompressor(level=_ZSTD_LEVEL).compressobj()
-    return lambda: module.ZstdCompressor(level=_ZSTD_LEVEL)
+def _zstd_packer() -> Callable[[bytes], bytes]:
+    """What packs a whole body: one for each thread, since making it costs more than using it."""
+    packer: Any = getattr(_of_thread, "packer", None)
+    if packer is None:
+        module = import_module(_zstd_module())
+        compressor: Any = module.ZstdCompressor(level=_ZSTD_LEVEL)
+        packer = compressor.compress
+        if module.__name__ != "zstandard":
+            packer = partial(packer, mode=compressor.FLUSH_FRAME)
+        _of_thread.packer = packer
+    packs: Callable[[bytes], bytes] = packer
+    return packs
 
 
 @cache

@@ -186,7 +186,9 @@ def parse_aggregate(
                 convert_words = search_text(settings)
                 conditions.append(Search(read_value(convert_words, text, location)))
         elif name not in AGGREGATE_PARAMETERS:
-            conditions.append(parse_filter(name, text, position, resource, access, budget))
+            conditions.append(
+                parse_filter(name, text, position, resource, access, budget, AGGREGATE_PARAMETERS)
+            )
     if not groups and not known:
         message = "Ask for a group (group_by=…) or a measure (count, sum=…, avg=…, min=…, max=…)."
         raise Problem(INVALID_VALUE, message, errors=[Fault("query", message)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal, cast
@@ -13,6 +13,7 @@ from hekla.errors import (
     LIMIT_EXCEEDED,
     UNKNOWN_COLUMN,
     UNKNOWN_LOOKUP,
+    UNKNOWN_PARAMETER,
     UNSUPPORTED,
     Fault,
     Problem,
@@ -60,7 +61,8 @@ class Budget:
         self.terms -= 1
         if self.terms < 0:
             raise over_limit(
-                f"A request may hold {self.settings.max_filter_terms} terms", "max_filter_terms",
+                f"A request may hold {self.settings.max_filter_terms} terms",
+                "max_filter_terms",
                 location,
             )
 
@@ -93,8 +95,17 @@ def _split_lookup(name: Name, known: Callable[[str], bool]) -> tuple[str, str] |
     return None
 
 
-def resolve(steps: tuple[Step, ...], resource: Resource, access: Access, location: str) -> Target:
-    """Find out what a path names. Every unknown name is a Problem with the nearest right one."""
+def resolve(
+    steps: tuple[Step, ...],
+    resource: Resource,
+    access: Access,
+    location: str,
+    parameters: Sequence[str] = (),
+) -> Target:
+    """Find out what a path names. Every unknown name is a Problem with the nearest right one.
+
+    ``parameters`` are what else might have been meant.
+    """
     hops: list[tuple[str, Quantifier]] = []
     for step in steps[:-1]:
         if step.name.suffix:
@@ -112,9 +123,8 @@ def resolve(steps: tuple[Step, ...], resource: Resource, access: Access, locatio
     if name in columns:
         column = columns[name]
         if lookup != "isnull" and lookup not in column.type.lookups:
-            message = (
-                f"{resource.name}.{name} has no lookup “{lookup}”."
-                + suggestion(lookup, column.type.lookups | {"isnull"})
+            message = f"{resource.name}.{name} has no lookup “{lookup}”." + suggestion(
+                lookup, column.type.lookups | {"isnull"}
             )
             raise Problem(UNKNOWN_LOOKUP, message, errors=[Fault(location, message)])
         return Target(tuple(hops), resource, column, "", lookup)
@@ -131,9 +141,12 @@ def resolve(steps: tuple[Step, ...], resource: Resource, access: Access, locatio
     if mark and head in columns:
         message = f"There is no lookup “{tail}”." + suggestion(tail, LOOKUPS)
         raise Problem(UNKNOWN_LOOKUP, message, errors=[Fault(location, message)])
-    message = f"{resource.name} has no column “{name}”." + suggestion(
-        head or name, [*columns, *relations]
-    )
+    hint = suggestion(head or name, [*columns, *relations, *parameters])
+    if hint and len(steps) == 1 and hint == suggestion(name, parameters):
+        message = f"There is no parameter “{name}” here.{hint}"
+        raise Problem(UNKNOWN_PARAMETER, message, errors=[Fault(location, message)])
+    hint = suggestion(head or name, [*columns, *relations])
+    message = f"{resource.name} has no column “{name}”.{hint}"
     raise Problem(UNKNOWN_COLUMN, message, errors=[Fault(location, message)])
 
 
@@ -213,15 +226,24 @@ def _behind(hops: tuple[tuple[str, Quantifier], ...], condition: Condition) -> C
 
 
 def parse_filter(
-    name: str, text: str, position: int, resource: Resource, access: Access, budget: Budget
+    name: str,
+    text: str,
+    position: int,
+    resource: Resource,
+    access: Access,
+    budget: Budget,
+    parameters: Sequence[str] = (),
 ) -> Condition:
-    """One parameter that is a filter: ``owner.name__icontains=ann``."""
+    """One parameter that is a filter: ``owner.name__icontains=ann``.
+
+    ``parameters`` are those that are no filters, one of which may have been meant.
+    """
     location = f"query.{name}"
     reader = Reader(name, location)
     steps = reader.steps()
     reader.end()
     _bounded(steps, budget, location)
-    target = resolve(steps, resource, access, location)
+    target = resolve(steps, resource, access, location, parameters)
     return _compare(target, text, position, location, budget)
 
 
@@ -239,9 +261,7 @@ def parse_group(
     """``(a=1,b__gte=2,or=(…),not=(…),comments:all(c=3))``: conditions in parentheses."""
     if depth > budget.settings.max_filter_depth:
         deepest = budget.settings.max_filter_depth
-        raise over_limit(
-            f"Conditions may nest {deepest} deep", "max_filter_depth", reader.location
-        )
+        raise over_limit(f"Conditions may nest {deepest} deep", "max_filter_depth", reader.location)
     reader.open()
     conditions = []
     while reader.peek() != ")":

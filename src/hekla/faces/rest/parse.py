@@ -288,7 +288,9 @@ def _parameter(draft: _Draft, name: str, text: str, position: int | None, locati
         case _ if position is None:
             draft.conditions.append(parse_group_text(name, text, draft, location))
         case _:
-            draft.conditions.append(parse_filter(name, text, position, resource, access, budget))
+            draft.conditions.append(
+                parse_filter(name, text, position, resource, access, budget, LIST_PARAMETERS)
+            )
 
 
 def parse_group_text(name: str, text: str, draft: _Draft, location: str) -> Condition:

@@ -82,6 +82,12 @@ class Described:
         """The relations that lead to what may be read."""
         return readable_relations(self.resource, self.access)
 
+    def object_name(self, wanted: str) -> str:
+        """A name for an object whose properties are the parameters: no column may have it."""
+        while wanted in self.columns:
+            wanted += "_"
+        return wanted
+
     def target(self, relation: Relation) -> Resource:
         return self.access.schema[relation.target]
 
@@ -90,7 +96,7 @@ def readable_relations(resource: Resource, access: Access) -> list[Relation]:
     """The relations of ``resource`` that lead to what may be read."""
     return [
         relation
-        for relation in resource.relations.values()
+        for relation in access.relations(resource).values()
         if access.rows(access.schema[relation.target]) is not False
     ]
 

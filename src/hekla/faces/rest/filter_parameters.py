@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from hekla.faces.rest.aggregates import AGGREGATE_PARAMETERS
 from hekla.faces.rest.components import MOST_PLAIN, Described, alternatives, written_name
 from hekla.faces.rest.grammar import quote_name
 from hekla.faces.rest.parse import LIST_PARAMETERS
@@ -25,7 +26,8 @@ from hekla.schema.resource import Column
 
 __all__ = ["filter_name", "filters"]
 
-_RESERVED = frozenset(LIST_PARAMETERS)
+# Parameters of a list or of figures: a column of such a name is written with its lookup.
+_RESERVED = frozenset(LIST_PARAMETERS) | frozenset(AGGREGATE_PARAMETERS)
 
 _GROUPS = {
     "or": "Conditions of which one has to hold.",
@@ -83,7 +85,7 @@ def _lookups(described: Described) -> dict[str, Any]:
     }
     return described.components.parameter(
         f"{described.schema}.lookups",
-        "lookups",
+        described.object_name("lookups"),
         described.components.schema(f"{described.schema}Lookups", schema),
         description="Other comparisons, and through relations; each a parameter of its own.",
         style="form",

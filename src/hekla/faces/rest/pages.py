@@ -1,31 +1,161 @@
-"""The pages for people: the list of resources and the reference."""
+"""The pages for people: the list of resources and the reference.
+
+The reference is made in the browser, from the OpenAPI document, by scripts of its own: it needs
+no network but the application, and nothing on it is run that does not come from there.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from html import escape
+from importlib.resources import files
 from typing import Any
 
+from hekla.schema.names import path_segment
 from hekla.web.response import Response
 
-__all__ = ["index_page", "reference_page"]
+__all__ = ["ASSETS", "asset", "index_page", "reference_page"]
 
-_HTML = [("content-type", "text/html; charset=utf-8"), ("vary", "Accept")]
+# The names of the files, each at /docs/<name>.
+ASSETS = ("page.css", "icon.svg", "page.js", "document.js", "elements.js", "form.js", "json.js")
+
+_TYPES = {
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
+}
+
+# Content Security Policy, level 3: whatever a table is called, it cannot become a script.
+_POLICY = "; ".join(
+    [
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    ]
+)
+_HEADERS = [
+    ("content-type", "text/html; charset=utf-8"),
+    ("content-security-policy", _POLICY),
+    ("referrer-policy", "same-origin"),
+    ("cache-control", "no-cache"),
+]
+
+_SHELL = """\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<link rel="icon" href="{base}/docs/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="{base}/docs/page.css">
+{head}</head>
+<body{data}>
+<a class="skip" href="#main">Skip to the content</a>
+<header class="head">
+<p class="name"><img class="mark" src="{base}/docs/icon.svg" alt=""><a href="{base}/">{title}</a></p>
+<nav aria-label="Application"><a href="{base}/docs">Reference</a>
+<a href="{base}/openapi.json">OpenAPI</a></nav>
+</header>
+{body}</body>
+</html>
+"""
+
+_REFERENCE = """\
+<div class="reference">
+<nav class="sidebar" aria-label="Resources">
+<label class="field"><span>Find a resource</span><input id="find" type="search" autocomplete="off">
+</label>
+<p id="found" class="visually-hidden" role="status"></p>
+<ul id="resources"></ul>
+</nav>
+<main class="content" id="main">
+<p class="faint">Reading the description …</p>
+<noscript><p>This page needs JavaScript; the description itself is at
+<a href="{base}/openapi.json">openapi.json</a>.</p></noscript>
+</main>
+</div>
+"""
 
 
-def index_page(title: str, resources: Sequence[Mapping[str, Any]], prefix: str) -> Response:
-    """The list of resources, for a browser."""
+@cache
+def asset(name: str) -> Response:
+    """One file of the pages."""
+    body = files("hekla.faces.rest").joinpath("static", name).read_bytes()
+    headers = [
+        ("content-type", _TYPES[name.rpartition(".")[2]]),
+        ("cache-control", "no-cache"),
+        ("content-security-policy", "default-src 'none'"),
+    ]
+    return Response(200, body, headers)
+
+
+def index_page(
+    title: str,
+    resources: Sequence[Mapping[str, Any]],
+    columns: Mapping[str, int],
+    links: Mapping[str, Mapping[str, str]],
+    base: str,
+) -> Response:
+    """The list of resources, for a browser.
+
+    ``columns`` says how many there are of each resource, ``links`` which resource each relation
+    leads to, ``base`` under which path the application is.
+    """
     rows = "".join(
-        f'<li><a href="{escape(entry["url"])}">{escape(entry["name"])}</a></li>'
-        for entry in resources
+        _row(entry, columns[entry["name"]], links[entry["name"]], base) for entry in resources
     )
-    return Response(
-        200,
-        f"<!doctype html><title>{escape(title)}</title><h1>{escape(title)}</h1><ul>{rows}</ul>".encode(),
-        list(_HTML),
+    head = "".join(
+        f'<th scope="col">{name}</th>'
+        for name in ("Resource", "Columns", "Key", "Relations", "Reference")
+    )
+    body = (
+        f'<main class="index" id="main">\n<h1>{escape(title)}</h1>\n'
+        f'<p class="faint">{len(resources)} resources</p>\n'
+        f'<div class="scroll"><table><thead><tr>{head}</tr></thead>\n'
+        f"<tbody>{rows}</tbody></table></div>\n</main>\n"
+    )
+    page = _SHELL.format(title=escape(title), base=escape(base), head="", data="", body=body)
+    return Response(200, page.encode(), [*_HEADERS, ("vary", "Accept")])
+
+
+def _row(entry: Mapping[str, Any], columns: int, links: Mapping[str, str], base: str) -> str:
+    name = entry["name"]
+    key = ", ".join(f"<code>{escape(part)}</code>" for part in entry["key"])
+    relations = "".join(
+        f'<li><a href="#{escape(_anchor(target))}">{escape(relation)}</a></li>'
+        for relation, target in links.items()
+    )
+    docs = f"{base}/docs#/{path_segment(name)}"
+    return (
+        f'<tr id="{escape(_anchor(name))}">'
+        f'<th scope="row"><a href="{escape(entry["url"])}">{escape(name)}</a></th>'
+        f'<td class="count">{columns}</td>'
+        f"<td>{key or '<span class=faint>none</span>'}</td>"
+        f'<td><ul class="tags">{relations}</ul></td>'
+        f'<td><a href="{escape(docs)}" aria-label="Reference of {escape(name)}">Reference</a></td>'
+        "</tr>\n"
     )
 
 
-def reference_page(title: str, prefix: str) -> Response:
+def _anchor(name: str) -> str:
+    """The id of a row, which may hold no white space."""
+    return f"r-{path_segment(name)}"
+
+
+def reference_page(title: str, base: str) -> Response:
     """The reference, made from the OpenAPI document by a script that needs no network."""
-    return Response(200, b"<!doctype html><title>docs</title>", list(_HTML))
+    page = _SHELL.format(
+        title=escape(title),
+        base=escape(base),
+        head=f'<script type="module" src="{escape(base)}/docs/page.js"></script>\n',
+        data=f' data-document="{escape(base)}/openapi.json"',
+        body=_REFERENCE.format(base=escape(base)),
+    )
+    return Response(200, page.encode(), list(_HEADERS))

@@ -173,9 +173,9 @@ def figures(described: Described) -> dict[str, Any]:
     }
     for function, names in lists.items():
         if names:
-            schema = {"type": "string", "pattern": f"^{_columns(names)}$"}
-            properties[function] = components.numbered(f"{described.schema}Columns", schema)
-    schema = {
+            listed = {"type": "string", "pattern": f"^{_columns(names)}$"}
+            properties[function] = components.numbered(f"{described.schema}Columns", listed)
+    schema: dict[str, Any] = {
         "type": "object",
         "properties": properties,
         "additionalProperties": False,
@@ -186,7 +186,7 @@ def figures(described: Described) -> dict[str, Any]:
         schema |= _depending(properties)
     return components.parameter(
         f"{described.schema}.figures",
-        "figures",
+        described.object_name("figures"),
         components.schema(f"{described.schema}Figures", schema),
         description="What to work out, at least one of it; each a parameter of its own.",
         required=True,

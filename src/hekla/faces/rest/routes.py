@@ -10,7 +10,7 @@ from hekla.engine import Engine
 from hekla.errors import METHOD_NOT_ALLOWED, NOT_FOUND, OperatorError, Problem
 from hekla.faces.rest.cursor import CursorCodec
 from hekla.faces.rest.endpoint import ResourceEndpoint
-from hekla.faces.rest.pages import index_page, reference_page
+from hekla.faces.rest.pages import ASSETS, asset, index_page, reference_page
 from hekla.query.shape import Question
 from hekla.schema.describe import describe
 from hekla.schema.names import path_segment
@@ -22,6 +22,13 @@ from hekla.web.router import Router
 __all__ = ["Listed", "RestFace"]
 
 _READ = ("GET", "HEAD", "OPTIONS")
+
+
+def _asset(name: str) -> Callable[[Request], Awaitable[Response]]:
+    async def handler(request: Request) -> Response:
+        return asset(name)
+
+    return handler
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +56,7 @@ class RestFace:
         self._router = router
         self._describe = describe
         self._title = title
-        self._document: Response | None = None
+        self._document: tuple[str, Response] | None = None
         cursors = CursorCodec(secret)
         self._endpoints: dict[str, ResourceEndpoint] = {}
         pages: dict[str, Callable[[Request], Awaitable[Response]]] = {
@@ -59,6 +66,7 @@ class RestFace:
             "/healthz": self._healthz,
             "/readyz": self._readyz,
         }
+        pages |= {f"/docs/{name}": _asset(name) for name in ASSETS}
         for path, handler in pages.items():
             router.add_page(path, {"GET": handler})
         for resource in engine.schema:
@@ -113,15 +121,30 @@ class RestFace:
         form = negotiate(request, ("application/json", "text/html; charset=utf-8"))
         if form == "application/json":
             return json_response({"resources": resources}, headers=[("vary", "Accept")])
-        return index_page(self._title, resources, self._router.prefix)
+        columns, links = {}, {}
+        for resource in self.engine.schema:
+            columns[resource.name] = len(access.columns(resource))
+            links[resource.name] = {
+                relation.name: relation.target
+                for relation in access.relations(resource).values()
+                if access.rows(self.engine.schema[relation.target]) is not False
+            }
+        return index_page(self._title, resources, columns, links, self._base(request))
 
     async def _openapi(self, request: Request) -> Response:
-        if self._document is None:
-            self._document = json_response(self._describe())
-        return self._document
+        # Where the application is mounted is the same in every request, as a rule.
+        base = self._base(request)
+        if self._document is None or self._document[0] != base:
+            document = {**self._describe(), "servers": [{"url": base or "/"}]}
+            self._document = (base, json_response(document))
+        return self._document[1]
 
     async def _docs(self, request: Request) -> Response:
-        return reference_page(self._title, self._router.prefix)
+        return reference_page(self._title, self._base(request))
+
+    def _base(self, request: Request) -> str:
+        """The path under which everything is, mounted in another application too."""
+        return request.base + self._router.prefix
 
     async def _healthz(self, request: Request) -> Response:
         return json_response({"status": "ok"}, headers=[("cache-control", "no-store")])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import psutil
 import pytest
 
 from tests.http1 import Connection, exchange, request_bytes
@@ -23,6 +24,12 @@ def _until(condition: Callable[[], bool], seconds: float) -> float | None:
             return time.monotonic() - start
         time.sleep(0.02)
     return None
+
+
+def _memory(server: Server) -> int:
+    """The resident memory of a server and its workers, in bytes."""
+    main = psutil.Process(server.process.pid)
+    return sum(each.memory_info().rss for each in [main, *main.children()])
 
 
 def _seen(server: Server, what: str) -> list[str]:
@@ -168,9 +175,12 @@ def test_a_stream_waits_for_its_client_and_then_gives_up(server: Server) -> None
     if server.name in BUFFERING:
         return
     before = _seen(server, "closed").count("large")
+    memory = _memory(server)
     with Connection(server.port, buffer=4_096) as connection:
         connection.send(request_bytes("GET", "/export/large?2000"))
         assert connection.socket.recv(10)
+        time.sleep(0.5)
+        assert _memory(server) - memory < 20_000_000
         took = _until(lambda: _seen(server, "closed").count("large") > before, 6)
         assert took is not None
         connection.socket.settimeout(5)

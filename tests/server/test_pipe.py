@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from pathlib import Path
 
 import pytest
 
@@ -69,10 +70,14 @@ async def test_a_reader_that_stops_is_not_waited_for() -> None:
     """A write waits as long as its patience lasts, and no longer."""
     before = open_files()
     pipe = Pipe(patience=0.05)
+    reading = os.open(pipe.name, os.O_RDONLY)
+    await pipe.write(PIECE)
+    assert os.read(reading, 1000) == PIECE[:1000]
     with pytest.raises(PipeStalled):
         await pipe.write(PIECE * 10)
     pipe.close()
     pipe.close()
+    os.close(reading)
     assert open_files() == before
 
 
@@ -86,3 +91,23 @@ async def test_a_reader_that_never_comes_is_not_waited_for(
     with pytest.raises(PipeClosed):
         await pipe.finish()
     pipe.close()
+
+
+async def test_a_name_never_leads_to_another_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A name that is opened too late leads to nothing that can be read, whatever was opened."""
+    monkeypatch.setattr(subject, "_RESERVED", 0.05)
+    before = open_files()
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"secret")
+    pipe = Pipe(patience=5)
+    await pipe.write(b"short")
+    pipe.close()
+    with secret.open("rb"):
+        late = os.open(pipe.name, os.O_RDONLY)
+        with pytest.raises(IsADirectoryError):
+            os.read(late, 100)
+    os.close(late)
+    await asyncio.sleep(0.1)
+    assert open_files() == before

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
 
 from hekla.actor import ANONYMOUS
+from hekla.errors import Problem
 from hekla.server.application import Application
 from hekla.server.connection import address_text, cut_connection
 from hekla.server.departure import attend, watching
@@ -208,8 +209,12 @@ async def _send_stream(
             await send({"type": "http.response.body", "body": b""})
     except (ClientLeft, StreamFailed):
         raise
-    except Exception:
-        logger.exception("Request %s failed in mid-stream: %s", request.id, request.path)
+    except Exception as exc:
+        if isinstance(exc, Problem):
+            # What can be expected, such as a statement that takes too long; but it came too late.
+            logger.warning("Request %s was cut off: %s", request.id, exc.detail)
+        else:
+            logger.exception("Request %s failed in mid-stream: %s", request.id, request.path)
         _cut_unless_closed(request)
         raise StreamFailed(f"Request {request.id} was cut off; the cause is logged.") from None
     finally:

@@ -30,6 +30,7 @@ def cut_connection(server: str, client: str) -> bool:
 
 def _cut_if_between(number: int, server: str, client: str) -> bool:
     try:
+        # Sockets only: closing a copy of a database's file would drop its locks.
         if not stat.S_ISSOCK(os.fstat(number).st_mode):
             return False
         # A copy, since closing the object below must not close Granian's own file.

@@ -22,6 +22,8 @@ _CAPACITY = 256 * 1024
 # Seconds between two looks whether Granian has come to open the pipe, and until it never will.
 _LOOK = 0.001
 _OPENING = 5.0
+# Seconds for which a name that nobody has opened leads to something that cannot be read.
+_RESERVED = 60.0
 
 
 def pipes_work() -> bool:
@@ -70,7 +72,7 @@ class Pipe:
             else:
                 self._written += written
                 rest = rest[written:]
-        if self._reading >= 0 and self._unread() < self._written:
+        if self._reading >= 0 and self._is_open():
             self._close_reading()
 
     async def finish(self) -> None:
@@ -79,7 +81,7 @@ class Pipe:
         Raises PipeClosed if it never comes, since the client left at once.
         """
         for _ in range(int(_OPENING / _LOOK)):
-            if self._reading < 0 or self._unread() < self._written:
+            if self._reading < 0 or self._is_open():
                 self.close()
                 return
             await asyncio.sleep(_LOOK)
@@ -87,20 +89,36 @@ class Pipe:
 
     def close(self) -> None:
         """Close both ends; what Granian has not read yet it can still read."""
-        self._close_reading()
+        if self._reading >= 0:
+            if self._is_open():
+                self._close_reading()
+            else:
+                self._reserve_reading()
         if self._writing >= 0:
             os.close(self._writing)
             self._writing = -1
 
     def _close_reading(self) -> None:
         # From here on Granian's end is the only one, and writing fails once it is closed.
-        if self._reading >= 0:
-            os.close(self._reading)
-            self._reading = -1
+        os.close(self._reading)
+        self._reading = -1
 
-    def _unread(self) -> int:
+    def _reserve_reading(self) -> None:
+        """Make sure that the name never leads to another file, whose number it would be then.
+
+        Granian has not opened it yet, and may do so at any time: it finds a folder, which can
+        be opened but not read, and cuts the connection.
+        """
+        folder = os.open("/", os.O_RDONLY)
+        os.dup2(folder, self._reading)
+        os.close(folder)
+        asyncio.get_running_loop().call_later(_RESERVED, os.close, self._reading)
+        self._reading = -1
+
+    def _is_open(self) -> bool:
+        """Whether Granian has opened its end: then something of what was written is missing."""
         answer = fcntl.ioctl(self._reading, termios.FIONREAD, b"\0\0\0\0")
-        return int(struct.unpack("i", answer)[0])
+        return bool(struct.unpack("i", answer)[0] < self._written)
 
     async def _writable(self) -> None:
         loop = asyncio.get_running_loop()

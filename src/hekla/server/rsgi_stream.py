@@ -9,6 +9,7 @@ from typing import Any
 
 from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]  # it is in their documentation
 
+from hekla.errors import Problem
 from hekla.server.connection import cut_connection
 from hekla.server.departure import watching
 from hekla.server.pipe import Pipe, PipeClosed, PipeStalled, pipes_work
@@ -51,6 +52,9 @@ async def send_stream(
         pass
     except PipeStalled:
         logger.warning("Request %s was cut off: its client stopped reading", request.id)
+    except Problem as problem:
+        # What can be expected, such as a statement that takes too long; but it came too late.
+        logger.warning("Request %s was cut off: %s", request.id, problem.detail)
     except Exception:
         logger.exception("Request %s failed in mid-stream: %s", request.id, request.path)
     finally:

@@ -186,12 +186,14 @@ class Hekla:
         """Prepare, run the startup hooks, and open the database."""
         if self._running:
             return
-        for hook in self._startup_hooks:
-            result = hook()
-            if inspect.isawaitable(result):
-                await result
-        self.prepare()
-        await self.store.start()
+        # Of several workers that start together one creates the tables, and the others wait.
+        with self.location.alone():
+            for hook in self._startup_hooks:
+                result = hook()
+                if inspect.isawaitable(result):
+                    await result
+            self.prepare()
+            await self.store.start()
         self._running = True
 
     async def shutdown(self) -> None:

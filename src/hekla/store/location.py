@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
@@ -11,6 +13,11 @@ import apsw
 import sqlalchemy as sa
 
 from hekla.errors import OperatorError
+
+try:
+    import fcntl
+except ImportError:  # Windows has no such lock
+    fcntl = None  # type: ignore[assignment]
 
 __all__ = ["Location"]
 
@@ -89,6 +96,24 @@ class Location:
 
     def __str__(self) -> str:
         return self.name or self.path or "memory"
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep every other process waiting that asks for the same.
+
+        For what several workers must not do at once when they start, such as creating tables.
+        It is the folder that is locked: the file's own locks are SQLite's.
+        """
+        folder = "" if self.path is None else os.path.dirname(self.path)
+        if self.read_only or fcntl is None or not os.path.isdir(folder):
+            yield
+            return
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
 
     def open(self, *, create: bool = False, statements: int = 32) -> apsw.Connection:
         """A new bare connection. Raises OperatorError for what the file system says no to.

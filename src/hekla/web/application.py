@@ -43,6 +43,8 @@ class WebApplication:
         self.settings = settings
         self.authenticate = authenticate
         self.checks_headers = True
+        self._longest_path = settings.max_path_bytes
+        self._longest_query = settings.max_query_bytes
         self._cors = Cors(settings.cors_origins) if settings.cors_origins else None
 
     async def handle(self, request: Request) -> Response:
@@ -50,19 +52,37 @@ class WebApplication:
 
         The first piece of a body that streams is there already, so what fails before it is
         answered as a Problem.
+
+        Every call on this way is paid for by every request, and dearly, after a statement has
+        filled the processor's caches: so what most requests need stands here in one piece.
         """
-        if request.method == "HEAD":
-            request.method, request.is_head = "GET", True
         request.settings = self.settings
+        method = request.method
+        if method == "HEAD":
+            method, request.is_head = "GET", True
+            request.method = method
         headers = None
         try:
-            response = await self._answer(request)
-            if response.status == 200 and request.method == "GET":
+            path = request.path
+            if len(path) > self._longest_path or len(request.query) > self._longest_query:
+                check_address(path, request.query, self.settings)
+            if self.checks_headers:
+                check_headers(request.headers, self.settings)
+            route, rest = self.router.find(path)
+            if route.allows(method, rest):
+                if self.authenticate is not None:
+                    request.actor = await self.authenticate(request)
+                response = await route.endpoint(request, rest)
+            else:
+                response = self._other_method(request, route, rest)
+            if response.status == 200 and method == "GET":
                 headers = plain_headers(request, response)
             if headers is None:
                 response = await self._form(request, response)
+                headers = list(response.headers)
         except Problem as problem:
             response = problem_response(problem, request)
+            headers = list(response.headers)
         except ClientLeft:
             raise
         except Exception:
@@ -70,17 +90,15 @@ class WebApplication:
             response = problem_response(
                 Problem(INTERNAL, "The error was logged under the id of the request."), request
             )
-        if headers is None:
             headers = list(response.headers)
         headers.append(_NO_SNIFFING)
         if request.has_id:
             headers.append(("x-request-id", request.id))
         if self._cors is not None:
             headers += self._cors.headers(request)
-        body = response.body
         if request.is_head:
-            body = await _without_body(response, headers)
-        return Response(response.status, body, headers)
+            return Response(response.status, await _without_body(response, headers), headers)
+        return Response(response.status, response.body, headers)
 
     async def _form(self, request: Request, response: Response) -> Response:
         """The answer in the form that the client wants, its stream begun."""
@@ -90,21 +108,6 @@ class WebApplication:
         if response.status == 200 and request.method == "GET":
             return await represent(request, response)
         return response
-
-    async def _answer(self, request: Request) -> Response:
-        """What the endpoint at the path says; Problems where there is none."""
-        settings = self.settings
-        path = request.path
-        if len(path) > settings.max_path_bytes or len(request.query) > settings.max_query_bytes:
-            check_address(path, request.query, settings)
-        if self.checks_headers:
-            check_headers(request.headers, settings)
-        route, rest = self.router.find(path)
-        if not route.allows(request.method, rest):
-            return self._other_method(request, route, rest)
-        if self.authenticate is not None:
-            request.actor = await self.authenticate(request)
-        return await route.endpoint(request, rest)
 
     def _other_method(self, request: Request, route: Route, rest: str) -> Response:
         """OPTIONS, which every route has, or the Problem that there is no such method."""

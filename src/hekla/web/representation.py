@@ -31,11 +31,14 @@ def plain_headers(request: Request, response: Response) -> list[tuple[str, str]]
         type(body) is not bytes
         or get("accept-encoding") is not None
         or get("if-none-match") is not None
-        or response.header("etag") is not None
     ):
         return None
-    headers = [*response.headers, ("etag", entity_tag(body))]
-    if len(body) >= SMALLEST and pays(response.header("content-type") or ""):
+    headers = response.headers.copy()
+    name, content_type = headers[0] if len(headers) else ("", "")
+    if name != "content-type" or response.header("etag") is not None:
+        return None
+    headers.append(("etag", entity_tag(body)))
+    if len(body) >= SMALLEST and pays(content_type):
         headers.append(_VARY)
     return headers
 

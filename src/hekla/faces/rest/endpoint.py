@@ -36,11 +36,18 @@ _JSON_ONLY = (JSON,)
 class ResourceEndpoint:
     """``GET /tasks``, ``/tasks/7`` and ``/tasks/aggregate``."""
 
-    def __init__(self, engine: Engine, resource: Resource, cursors: CursorCodec) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        resource: Resource,
+        cursors: CursorCodec,
+        prepared: Cache[tuple[Any, ...], Prepared],
+    ) -> None:
         self.engine = engine
         self.resource = resource
         self._cursors = cursors
-        self._prepared: Cache[tuple[Any, ...], Prepared] = Cache(engine.settings.plan_cache_size)
+        # Shared by all resources, so that its bound holds however many there are.
+        self._prepared = prepared
 
     async def __call__(self, request: Request, rest: str) -> Response:
         if not rest:
@@ -106,7 +113,9 @@ class ResourceEndpoint:
 
     def _prepare_item(self, key: Key, query: str, access: Access) -> Prepared:
         # Of a key only its NULLs belong to the shape, of the parameters here everything.
-        mark = (access, query) if None not in key else (access, query, *map(_is_null, key))
+        mark: tuple[Any, ...] = (self, access, query)
+        if None in key:
+            mark += tuple(map(_is_null, key))
         prepared = self._prepared.get(mark)
         if prepared is None:
             select = parse_item(split_query(query), self.resource, access, self.engine.settings)
@@ -147,7 +156,7 @@ class ResourceEndpoint:
         self, pairs: Pairs, access: Access, kind: str, position: Position | None = None
     ) -> tuple[Prepared, list[Any]]:
         where = (position.tag, position.nulls) if position is not None else None
-        mark = (access, kind, where, skeleton(pairs, kind == "aggregate"))
+        mark = (self, access, kind, where, skeleton(pairs, kind == "aggregate"))
         prepared = self._prepared.get(mark)
         after = position.values if position is not None else ()
         if prepared is not None:

@@ -6,11 +6,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hekla.cache import Cache
 from hekla.engine import Engine
 from hekla.errors import METHOD_NOT_ALLOWED, NOT_FOUND, OperatorError, Problem
 from hekla.faces.rest.cursor import CursorCodec
 from hekla.faces.rest.endpoint import ResourceEndpoint
 from hekla.faces.rest.pages import ASSETS, asset, index_page, reference_page
+from hekla.faces.rest.prepared import Prepared
 from hekla.query.shape import Question
 from hekla.schema.describe import describe
 from hekla.schema.names import path_segment
@@ -58,6 +60,7 @@ class RestFace:
         self._title = title
         self._document: tuple[str, Response] | None = None
         cursors = CursorCodec(secret)
+        prepared: Cache[tuple[Any, ...], Prepared] = Cache(engine.settings.plan_cache_size)
         self._endpoints: dict[str, ResourceEndpoint] = {}
         pages: dict[str, Callable[[Request], Awaitable[Response]]] = {
             "/": self._index,
@@ -70,7 +73,7 @@ class RestFace:
         for path, handler in pages.items():
             router.add_page(path, {"GET": handler})
         for resource in engine.schema:
-            endpoint = ResourceEndpoint(engine, resource, cursors)
+            endpoint = ResourceEndpoint(engine, resource, cursors, prepared)
             try:
                 router.add(resource.name, endpoint)
             except ValueError as error:
@@ -113,6 +116,8 @@ class RestFace:
         for resource, entry in zip(self.engine.schema, describe(self.engine.schema), strict=True):
             if access.rows(resource) is False:
                 continue
+            # Nothing is written over HTTP yet, whatever the table would allow.
+            entry["writable"] = False
             entry["url"] = self._router.prefix + entry["url"]
             entry["relations"] = list(access.relations(resource))
             if not all(name in access.columns(resource) for name in resource.key):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,10 +15,8 @@ import sqlalchemy as sa
 
 from hekla.errors import OperatorError
 
-try:
+if sys.platform != "win32":
     import fcntl
-except ImportError:  # Windows has no such lock
-    fcntl = None  # type: ignore[assignment]
 
 __all__ = ["Location"]
 
@@ -105,7 +104,7 @@ class Location:
         It is the folder that is locked: the file's own locks are SQLite's.
         """
         folder = "" if self.path is None else os.path.dirname(self.path)
-        if self.read_only or fcntl is None or not os.path.isdir(folder):
+        if sys.platform == "win32" or self.read_only or not os.path.isdir(folder):
             yield
             return
         handle = os.open(folder, os.O_RDONLY)

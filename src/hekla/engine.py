@@ -32,8 +32,10 @@ _decode = msgspec.json.Decoder().decode
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
-    """The JSON ``body``, and of a list the ``size`` of it, the ``total`` if it was asked for,
-    and the sort values ``last`` that a cursor continues from.
+    """What a question came to.
+
+    ``body`` is JSON; of a list ``size`` is its length, ``total`` the number of rows without
+    paging if that was asked for, and ``last`` the sort values that a cursor continues from.
     """
 
     body: bytes

@@ -121,7 +121,7 @@ def _postgresql_object(
         return sa.cast(joined, sa.JSON())
     # A row without a FROM: what its columns speak of stands in the SELECT around it.
     columns = ", ".join(f"{{{place}}} AS " + _label(name) for place, (name, _) in enumerate(pairs))
-    template = f"row_to_json((SELECT o FROM (SELECT {columns}) AS o))"
+    template = f"row_to_json((SELECT o FROM (SELECT {columns}) AS o))"  # noqa: S608
     return written(template, *(expression for _, expression in pairs))
 
 
@@ -148,7 +148,9 @@ def array_of(
     collected: sa.ColumnElement[Any] = call(element.expression)
     if order:
         collected = call(element.expression).aggregate_order_by(*order)
-    empty: sa.ColumnElement[Any] = sa.literal_column("'[]'::json" if dialect == "postgresql" else "'[]'")
+    empty: sa.ColumnElement[Any] = sa.literal_column(
+        "'[]'::json" if dialect == "postgresql" else "'[]'"
+    )
     return sa.func.coalesce(collected, empty)
 
 

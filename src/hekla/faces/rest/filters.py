@@ -1,4 +1,4 @@
-"""Filters of the REST dialect: ``name__lookup=value`` through any relation, ``or=(…)`` and so on."""
+"""Filters of the REST dialect: ``name__lookup=value`` through any relation, ``or=(…)``, …"""
 
 from __future__ import annotations
 
@@ -74,8 +74,9 @@ def over_limit(sentence: str, setting: str, location: str) -> Problem:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What the left side of a filter names: a column of the row itself, or a relation of it
-    (then ``column`` is None and only ``isnull`` can be asked), behind ``hops`` relations.
+    """What the left side of a filter names.
+
+    That is a column of the row itself, or a relation of it (then ``column`` is None and only ``isnull`` can be asked), behind ``hops`` relations.
     """
 
     hops: tuple[tuple[str, Quantifier], ...]

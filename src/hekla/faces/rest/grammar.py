@@ -12,15 +12,16 @@ from hekla.errors import INVALID_SYNTAX, Fault, Problem
 
 __all__ = ["Argument", "Name", "Reader", "Step", "quote_name", "split_list"]
 
-_SPECIAL = frozenset("=:,.()\"")
+_SPECIAL = frozenset('=:,.()"')
 # Deeper nesting than any query needs, and less than the stack bears.
 MAX_NESTING = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """One name of a path. ``quoted``: taken literally, so that a lookup is not looked for in it;
-    ``suffix`` is then what follows the quotes (``__gte``).
+    """One name of a path.
+
+    ``quoted``: taken literally, so that a lookup is not looked for in it; ``suffix`` is then what follows the quotes (``__gte``).
     """
 
     text: str
@@ -150,8 +151,10 @@ class Reader:
         return None
 
     def value(self) -> str:
-        """A value inside parentheses: in quotes, in parentheses of its own (a list, whose inside
-        is given as it stands), or bare up to the next comma or parenthesis.
+        """A value inside parentheses.
+
+        It stands in quotes, in parentheses of its own (a list, whose inside is given as it
+        stands), or bare up to the next comma or parenthesis.
         """
         if self.peek() == '"':
             return self._quoted()

@@ -13,7 +13,7 @@ that fit the columns' types are candidates.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import combinations, islice
+from itertools import combinations, islice, pairwise
 from typing import Any
 
 from hekla.errors import Problem
@@ -61,7 +61,7 @@ def _splits(text: str, columns: int) -> Iterator[list[str]]:
         return
     for cuts in combinations(range(1, len(parts)), columns - 1):
         edges = (0, *cuts, len(parts))
-        yield [",".join(parts[a:b]) for a, b in zip(edges, edges[1:], strict=False)]
+        yield [",".join(parts[a:b]) for a, b in pairwise(edges)]
 
 
 def parse_key(text: str, resource: Resource, columns: Mapping[str, Column]) -> list[Key]:

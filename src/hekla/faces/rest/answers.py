@@ -132,6 +132,8 @@ def _column_schema(column: Column, masked: bool) -> dict[str, Any]:
     schema = column.type.schema(column.guarded)
     if column.nullable or masked or column.guarded:
         schema = _nullable(schema)
+    if column.guarded and "type" not in schema and column.type.name != "any":
+        schema["description"] = f"Declared as {column.type.name}; given as the database holds it."
     if column.description:
         schema["description"] = column.description
     return schema

@@ -1,4 +1,4 @@
-"""Filters of the REST dialect: ``name__lookup=value`` through any relation, ``or=(…)``, …"""
+"""Filters of the REST dialect: ``name__lookup=value`` through relations, ``or=(…)`` and such."""
 
 from __future__ import annotations
 
@@ -76,7 +76,8 @@ def over_limit(sentence: str, setting: str, location: str) -> Problem:
 class Target:
     """What the left side of a filter names.
 
-    That is a column of the row itself, or a relation of it (then ``column`` is None and only ``isnull`` can be asked), behind ``hops`` relations.
+    That is a column of the row itself, or a relation of it (then ``column`` is None and only
+    ``isnull`` can be asked), behind ``hops`` relations.
     """
 
     hops: tuple[tuple[str, Quantifier], ...]

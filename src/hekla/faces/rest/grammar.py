@@ -21,7 +21,8 @@ MAX_NESTING = 20
 class Name:
     """One name of a path.
 
-    ``quoted``: taken literally, so that a lookup is not looked for in it; ``suffix`` is then what follows the quotes (``__gte``).
+    ``quoted``: taken literally, so that a lookup is not looked for in it; ``suffix`` is then
+    what follows the quotes (``__gte``).
     """
 
     text: str

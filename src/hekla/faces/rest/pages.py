@@ -27,17 +27,9 @@ _TYPES = {
 }
 
 # Content Security Policy, level 3: whatever a table is called, it cannot become a script.
-_POLICY = "; ".join(
-    [
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self'",
-        "connect-src 'self'",
-        "base-uri 'none'",
-        "form-action 'none'",
-        "frame-ancestors 'none'",
-    ]
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
+    " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _HEADERS = [
     ("content-type", "text/html; charset=utf-8"),
@@ -59,7 +51,8 @@ _SHELL = """\
 <body{data}>
 <a class="skip" href="#main">Skip to the content</a>
 <header class="head">
-<p class="name"><img class="mark" src="{base}/docs/icon.svg" alt=""><a href="{base}/">{title}</a></p>
+<p class="name"><img class="mark" src="{base}/docs/icon.svg" alt="">
+<a href="{base}/">{title}</a></p>
 <nav aria-label="Application"><a href="{base}/docs">Reference</a>
 <a href="{base}/openapi.json">OpenAPI</a></nav>
 </header>

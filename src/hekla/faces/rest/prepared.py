@@ -79,9 +79,7 @@ def _same(text: str) -> Any:
     return text
 
 
-def prepare(
-    query: Select | Aggregate, engine: Engine, access: Access, tag: str = ""
-) -> Prepared:
+def prepare(query: Select | Aggregate, engine: Engine, access: Access, tag: str = "") -> Prepared:
     """Take ``query``, whose values know where they came from, as the model of its like."""
     question = parameterize(query)
     sources: list[tuple[int | None, Callable[[str], Any] | Any]] = []

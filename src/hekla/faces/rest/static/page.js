@@ -96,8 +96,8 @@ function columns(tag, row) {
       .map((filter) => [filter.column, filter.lookups]),
   );
   const rows = description.columns(row).map(({ name, schema }) => [
-    [element("code", {}, name), key.has(name) ? element("span", { class: "faint" }, " key") : null].filter(Boolean),
-    [inWords(schema), schema.description ? element("div", { class: "faint" }, schema.description) : null].filter(Boolean),
+    [element("code", {}, name), key.has(name) ? element("span", { class: "key" }, "key") : null].filter(Boolean),
+    described(schema),
     (filters.get(name) ?? []).map(({ lookup, name: written }) =>
       element("span", { class: "lookup", title: written }, lookup),
     ),
@@ -108,6 +108,14 @@ function columns(tag, row) {
     element("h2", {}, "Columns"),
     tabular(["Column", "Value", "Filters"], rows),
   );
+}
+
+// What values a column has: its schema in words, or where that says nothing, its description.
+function described(schema) {
+  const words = inWords(schema);
+  if (!schema.description) return [words];
+  const note = element("div", { class: "faint" }, schema.description);
+  return words === "any" ? [note] : [words, note];
 }
 
 // As table(), but a cell may hold several elements.

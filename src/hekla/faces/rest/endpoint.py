@@ -29,6 +29,8 @@ __all__ = ["ResourceEndpoint"]
 
 JSON = "application/json"
 _JSON_HEADER = ("content-type", JSON)
+# A list comes in several forms (RFC 9110 section 12.5.5).
+_VARY = ("vary", "Accept")
 _LIST_FORMS = (JSON, NDJSON, CSV)
 _JSON_ONLY = (JSON,)
 
@@ -193,7 +195,7 @@ class ResourceEndpoint:
     def _list_headers(
         self, request: Request, prepared: Prepared, values: list[Any], answer: Answer
     ) -> list[tuple[str, str]]:
-        headers = [_JSON_HEADER]
+        headers = [_JSON_HEADER, _VARY]
         if answer.total is not None:
             headers.append(("x-total-count", str(answer.total)))
         limit = values[prepared.limit] if prepared.limit is not None else None

@@ -33,7 +33,7 @@ async def export(engine: Engine, question: Question, actor: Actor, form: str) ->
         body = _ndjson(first, rows)
     else:
         body = _csv(_header(engine, question, actor), first, rows)
-    return Response(200, body, [("content-type", form)])
+    return Response(200, body, [("content-type", form), ("vary", "Accept")])
 
 
 def _header(engine: Engine, question: Question, actor: Actor) -> list[str]:

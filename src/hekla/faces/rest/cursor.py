@@ -18,7 +18,7 @@ __all__ = ["CursorCodec", "Position", "ordering_tag"]
 _MAC_BYTES = 12
 # The alphabet of RFC 4648 section 5.
 _TO_URL = bytes.maketrans(b"+/", b"-_")
-_FROM_URL = bytes.maketrans(b"-_+/", b"+/!!")
+_FROM_URL = bytes.maketrans(b"-_+/=", b"+/!!!")
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(tuple[str, list[Any]]).decode
 

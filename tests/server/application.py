@@ -75,6 +75,20 @@ async def export(request: Request, rest: str) -> Response:
     return Response(200, lines(), [("content-type", "application/x-ndjson")])
 
 
+async def events(request: Request, rest: str) -> Response:
+    """``/events``: one event at once, the next after half a minute."""
+
+    async def pieces() -> AsyncIterator[bytes]:
+        try:
+            yield b"data: first\n\n"
+            await asyncio.sleep(30)
+            yield b"data: second\n\n"
+        finally:
+            seen["closed"].append("events")
+
+    return Response(200, pieces(), [("content-type", "text/event-stream")])
+
+
 async def wait(request: Request, rest: str) -> Response:
     """``/wait/SECONDS``: an answer that takes its time."""
     try:
@@ -132,6 +146,7 @@ class Application:
         router.add("order details", tasks)
         router.add("echo", echo, ["POST"])
         router.add("export", export)
+        router.add("events", events)
         router.add("wait", wait)
         router.add("forms", forms)
         router.add("about", about)

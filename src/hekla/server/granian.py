@@ -11,6 +11,7 @@ import errno
 import importlib.util
 import logging
 import multiprocessing
+import os
 import signal
 import socket
 import ssl
@@ -90,6 +91,7 @@ def serve(load_app: Callable[[], Application], options: ServeOptions) -> None:
         workers_kill_timeout=_RELOAD_STOP_TIMEOUT if options.reload else _STOP_TIMEOUT,
         reload=options.reload,
         reload_paths=list(options.reload_paths) or None,
+        reload_filter=_code_filter() if options.reload else None,
         reload_ignore_worker_failure=True,
     )
     server.started = started
@@ -100,6 +102,7 @@ def serve(load_app: Callable[[], Application], options: ServeOptions) -> None:
         options.access_log,
         started,
     )
+    _guard_forks()
     server.serve(target_loader=loader, wrap_loader=False)
 
 
@@ -132,15 +135,14 @@ class _Loader:
     started: Any
 
     def __call__(self) -> Any:
-        # The handlers that a fork inherits speak to the main process: while the application is
-        # loaded they would swallow a signal, and the worker would have to be killed in the end.
-        for number in _STOPPING:
-            signal.signal(number, signal.SIG_DFL)
         around = None if self.access_log == "off" else AccessLog(self.access_log).around
         try:
-            return _Worker(RSGI(self.load_app(), around), self)
+            worker = _Worker(RSGI(self.load_app(), around), self)
         except OperatorError as exc:
             _give_up(exc)
+        # Granian sets its own handlers next: until __rsgi_init__ has seen to them, signals wait.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
+        return worker
 
     def announce(self) -> None:
         """Say where the application is to be found, once all workers have started."""
@@ -166,6 +168,7 @@ class _Worker:
         # comes before would be lost. So one during the startup ends the process, and one after
         # it waits until the loop runs.
         handlers = {number: signal.signal(number, signal.SIG_DFL) for number in _STOPPING}
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
         try:
             self._rsgi.__rsgi_init__(loop)
         except OperatorError as exc:
@@ -178,6 +181,43 @@ class _Worker:
     def _begin(self) -> None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
         self._loader.announce()
+
+
+def _code_filter() -> Any:
+    """What is watched: Python files, and not the database that the application writes to."""
+    from watchfiles import PythonFilter
+
+    return PythonFilter
+
+
+def _guard_forks() -> None:
+    """Let a worker be ended by a signal from its first moment on.
+
+    The handlers it inherits from the main process would swallow the signal, and the worker
+    would have to be killed in the end; so no signal comes through until they are gone.
+    """
+    if not hasattr(os, "register_at_fork"):
+        return
+    main = os.getpid()
+    forking = False
+
+    def before() -> None:
+        nonlocal forking
+        forking = os.getpid() == main
+        if forking:
+            signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
+
+    def in_parent() -> None:
+        if forking:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
+
+    def in_child() -> None:
+        if forking:
+            for number in _STOPPING:
+                signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
+
+    os.register_at_fork(before=before, after_in_parent=in_parent, after_in_child=in_child)
 
 
 def _give_up(reason: OperatorError) -> NoReturn:

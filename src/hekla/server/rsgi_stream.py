@@ -7,8 +7,6 @@ import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
-from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]  # it is in their documentation
-
 from hekla.errors import Problem
 from hekla.server.connection import cut_connection
 from hekla.server.departure import watching
@@ -21,7 +19,7 @@ __all__ = ["send_stream"]
 
 logger = logging.getLogger("hekla")
 
-_LEFT = (ClientLeft, PipeClosed, ProtocolClosed)
+_LEFT = (ClientLeft, PipeClosed)
 
 
 async def send_stream(
@@ -68,10 +66,16 @@ def _is_live(response: Response) -> bool:
 
 async def _send_live(response: Response, body: AsyncIterator[bytes], protocol: Any) -> None:
     """Send pieces as they come; whoever reads events can tell an end from a failure by itself."""
+    # Whoever calls this is Granian, so it is imported; under other servers it need not be.
+    from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
+
     transport = protocol.response_stream(response.status, response.headers)
     async with watching(protocol.client_disconnect):
         async for piece in body:
-            await transport.send_bytes(piece)
+            try:
+                await transport.send_bytes(piece)
+            except ProtocolClosed:
+                raise ClientLeft from None
 
 
 def _cut(request: Request, server: str) -> None:

@@ -136,7 +136,7 @@ def test_completion_proposes_apps_and_databases(database: Path) -> None:
 
 def test_unknown_command_and_option(capsys: pytest.CaptureFixture[str]) -> None:
     """A word that is no command or option is told in one line, with where to read on."""
-    assert complaint(capsys, "sreve").startswith("hekla: No such command 'sreve'.")
+    assert complaint(capsys, "sreve").startswith("Error: No such command 'sreve'.")
     assert complaint(capsys, "serve", "--prot", "1").endswith("(hekla serve --help tells more)")
 
 
@@ -152,7 +152,7 @@ def test_no_color(
 def test_nothing_to_work_on(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     """Without an app here the command says what it looked for."""
     assert complaint(capsys, "routes") == (
-        "hekla: there is nothing to serve here: no app.py or main.py with a Hekla app, and no "
+        "Error: there is nothing to serve here: no app.py or main.py with a Hekla app, and no "
         "HEKLA_DATABASE_URL; name an app, a database URL or a file, as in hekla serve shop.sqlite"
     )
 
@@ -163,14 +163,14 @@ def test_error_in_the_app_is_told_with_its_place(
     """An exception while an app is imported names the user's own line, without a traceback."""
     (folder / "app.py").write_text("import hekla\n\nprint(tasks)\n")
     assert complaint(capsys, "routes").startswith(
-        "hekla: app.py:3: NameError: name 'tasks' is not defined"
+        "Error: app.py:3: NameError: name 'tasks' is not defined"
     )
 
 
 def test_syntax_error_in_the_app(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     """A file that cannot be parsed is named."""
     (folder / "app.py").write_text("import hekla\ndef\n")
-    assert complaint(capsys, "routes").startswith("hekla: app.py: SyntaxError: invalid syntax")
+    assert complaint(capsys, "routes").startswith("Error: app.py: SyntaxError: invalid syntax")
 
 
 def test_traceback_on_request(folder: Path) -> None:
@@ -184,11 +184,11 @@ def test_traceback_on_request(folder: Path) -> None:
 def test_missing_module(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     """A module that is not there is told apart from one that it fails to import."""
     assert complaint(capsys, "routes", "shop.api:app") == (
-        "hekla: there is no module 'shop' here or among what is installed"
+        "Error: there is no module 'shop' here or among what is installed"
     )
     (folder / "app.py").write_text("import hekla\nimport nothing_like_it\n")
     assert complaint(capsys, "routes").startswith(
-        "hekla: app.py:2: ModuleNotFoundError: No module named 'nothing_like_it'"
+        "Error: app.py:2: ModuleNotFoundError: No module named 'nothing_like_it'"
     )
 
 
@@ -196,10 +196,10 @@ def test_attribute_that_is_no_app(capsys: pytest.CaptureFixture[str], folder: Pa
     """A wrong name in a module is answered with the right one."""
     (folder / "app.py").write_text(APP)
     assert complaint(capsys, "routes", "app.py:Base") == (
-        "hekla: app.py: 'Base' is not a Hekla app, it is a DeclarativeAttributeIntercept; try app"
+        "Error: app.py: 'Base' is not a Hekla app, it is a DeclarativeAttributeIntercept; try app"
     )
     assert complaint(capsys, "routes", "app:api") == (
-        "hekla: app:api: 'api' is not a Hekla app, there is no such name; try app"
+        "Error: app:api: 'api' is not a Hekla app, there is no such name; try app"
     )
 
 
@@ -207,10 +207,10 @@ def test_several_apps_and_none(capsys: pytest.CaptureFixture[str], folder: Path)
     """Of several apps none is guessed, unless one is called ``app``."""
     (folder / "several.py").write_text("from hekla import Hekla\na = Hekla()\nb = Hekla()\n")
     assert complaint(capsys, "routes", "several.py") == (
-        "hekla: several.py holds several apps; name one of several.py:a, several.py:b"
+        "Error: several.py holds several apps; name one of several.py:a, several.py:b"
     )
     (folder / "none.py").write_text("import hekla\n")
-    assert complaint(capsys, "routes", "none.py").startswith("hekla: none.py holds no Hekla app;")
+    assert complaint(capsys, "routes", "none.py").startswith("Error: none.py holds no Hekla app;")
 
 
 def test_app_with_any_file_name(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
@@ -224,7 +224,7 @@ def test_file_that_hides_a_module(capsys: pytest.CaptureFixture[str], folder: Pa
     """A file called like a module that is imported already is refused, not mixed up with it."""
     (folder / "json.py").write_text(APP)
     assert complaint(capsys, "routes", "json.py") == (
-        "hekla: json.py: another module is called 'json' too; rename the file"
+        "Error: json.py: another module is called 'json' too; rename the file"
     )
 
 
@@ -248,7 +248,7 @@ def test_openapi(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     assert capsys.readouterr().out == ""
     assert json.loads((folder / "openapi.json").read_text()) == printed
     assert complaint(capsys, "openapi", "--output", "no/folder.json") == (
-        "hekla: no/folder.json: No such file or directory"
+        "Error: no/folder.json: No such file or directory"
     )
 
 
@@ -276,7 +276,7 @@ def test_explain_what_cannot_be_asked(capsys: pytest.CaptureFixture[str], databa
     """A request that would be answered with a problem is told in one line."""
     assert "Did you mean “name”?" in complaint(capsys, "explain", "/customers?nam=x", str(database))
     assert complaint(capsys, "explain", "customers", str(database)) == (
-        "hekla: 'customers' is not a request; one looks like \"GET /tasks?limit=3\""
+        "Error: 'customers' is not a request; one looks like \"GET /tasks?limit=3\""
     )
 
 
@@ -311,7 +311,7 @@ def test_inspect_for_people(capsys: pytest.CaptureFixture[str], database: Path) 
 def test_database_that_is_none(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     """A file that is no database is told in one line."""
     (folder / "notes.db").write_text("This is prose, and no database at all. " * 100)
-    assert complaint(capsys, "inspect", "notes.db").startswith("hekla: notes.db: ")
+    assert complaint(capsys, "inspect", "notes.db").startswith("Error: notes.db: ")
 
 
 def test_output_that_nobody_reads(folder: Path) -> None:
@@ -327,13 +327,12 @@ def test_output_that_nobody_reads(folder: Path) -> None:
 
 
 def test_version_is_quick() -> None:
-    """``hekla --version`` takes less than twice as long as Python itself plus 0.15 seconds."""
+    """``hekla --version`` takes less than twice as long as importing click does."""
 
     def seconds(*arguments: str) -> float:
         start = time.perf_counter()
         subprocess.run([sys.executable, *arguments], capture_output=True, check=True)
         return time.perf_counter() - start
 
-    bare = min(seconds("-c", "pass") for _ in range(3))
-    ours = min(seconds("-m", "hekla", "--version") for _ in range(3))
-    assert ours < 2 * bare + 0.15
+    tries = [(seconds("-m", "hekla", "--version"), seconds("-c", "import click")) for _ in range(7)]
+    assert min(ours for ours, _ in tries) < 2 * min(clicks for _, clicks in tries)

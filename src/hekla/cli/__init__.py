@@ -99,4 +99,4 @@ def _describe(exc: Exception) -> str:
 
 def _complain(message: str, hint: str = "") -> None:
     line = " ".join(message.split())
-    click.echo(click.style("hekla: ", fg="red") + line + hint, err=True)
+    click.echo(click.style("Error: ", fg="red") + line + hint, err=True)

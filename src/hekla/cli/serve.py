@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +15,15 @@ from hekla.errors import OperatorError
 
 if TYPE_CHECKING:
     from multiprocessing.sharedctypes import Synchronized
+    from multiprocessing.synchronize import Lock
 
     from hekla.app import Hekla
 
 __all__ = ["serve"]
 
+# Names in the line that tells what is served, and seconds that a worker waits for another.
 _SHOWN = 8
+_LONGEST_TURN = 60
 _EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -67,7 +69,7 @@ _EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     is_flag=True,
     help="Let a database served without an app be read by whoever reaches the port.",
 )
-def serve(target: Target, public: bool, **options: Any) -> None:
+def serve(target: Target, public: bool, **options: Any) -> int:
     """Serve an app, or every table of a database that exists.
 
     Without an argument: app.py or main.py here, or what HEKLA_DATABASE_URL names. A database
@@ -98,40 +100,73 @@ def serve(target: Target, public: bool, **options: Any) -> None:
     from hekla.server.granian import ServeOptions
     from hekla.server.granian import serve as serve_by_granian
 
-    told = multiprocessing.Value("b", 0)
-    serve_by_granian(_Loader(target, told), ServeOptions(reload_paths=paths, **options))
+    loader = _Loader(target, multiprocessing.Lock(), multiprocessing.Value("b", 0))
+    try:
+        serve_by_granian(loader, ServeOptions(reload_paths=paths, **options))
+    except SystemExit as exc:
+        # The app could not be started, and the worker that tried has said why.
+        return 2 if exc.code else 0
+    return 0
 
 
 @dataclass(frozen=True, slots=True)
 class _Loader:
-    """Loads the app in each worker; the first that has started tells what is served."""
+    """Loads the app in each worker."""
 
     target: Target
+    turn: Lock
     told: Synchronized[int]
 
-    def __call__(self) -> Hekla:
-        app = self.target.load()
-        app.on_startup(partial(self._tell, app))
-        return app
+    def __call__(self) -> _Served:
+        return _Served(self.target.load(), self)
 
-    def _tell(self, app: Hekla) -> None:
+
+class _Served:
+    """The app of one worker, whose startup waits for its turn.
+
+    Hooks that create tables or first rows thus never meet those of another worker. The first
+    worker tells what is served.
+    """
+
+    def __init__(self, app: Hekla, loader: _Loader) -> None:
+        self._app = app
+        self._loader = loader
+        self.handle = app.handle
+        self.shutdown = app.shutdown
+
+    async def startup(self) -> None:
+        # A worker that was killed at this place still holds the lock, so nobody waits for ever.
+        is_our_turn = self._loader.turn.acquire(timeout=_LONGEST_TURN)
+        try:
+            await self._app.startup()
+        finally:
+            if is_our_turn:
+                self._loader.turn.release()
+        self.handle = self._app.handle
+        self._tell()
+
+    def _tell(self) -> None:
         import logging
 
-        with self.told.get_lock():
-            if self.told.value:
+        told = self._loader.told
+        with told.get_lock():
+            if told.value:
                 return
-            self.told.value = 1
-        names = [resource.name for resource in app.schema]
-        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        docs = next(route.path for route in app.routes() if route.path.endswith("/docs"))
+            told.value = 1
+        docs = next(route.path for route in self._app.routes() if route.path.endswith("/docs"))
         logging.getLogger("hekla").info(
-            "%s: %d resources (%s%s), described at %s",
-            self.target.label,
-            len(names),
-            ", ".join(names[:_SHOWN]),
-            more,
-            docs,
+            "%s: %s, described at %s", self._loader.target.label, _listed(self._app), docs
         )
+
+
+def _listed(app: Hekla) -> str:
+    """How many resources there are, and the first of them by name."""
+    names = [resource.name for resource in app.schema]
+    if not names:
+        return "no resource"
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    noun = "resource" if len(names) == 1 else "resources"
+    return f"{len(names)} {noun} ({', '.join(names[:_SHOWN])}{more})"
 
 
 def _is_loopback(host: str) -> bool:

@@ -115,7 +115,7 @@ class AppTarget:
             and "site-packages" not in Path(frame.filename).parts
         ]
         place = f"{_shown(Path(own[-1].filename))}:{own[-1].lineno}" if own else self.label
-        return f"{place}: {type(exc).__name__}: {text} (hekla --traceback … shows the whole way)"
+        return f"{place}: {type(exc).__name__}: {text} (hekla --traceback … shows more)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +42,10 @@ PRICES = [0.1, None, -1.5, 1e300, 0.30000000000000004, 0.3, 5e-324, None, 2.5, 7
 SECRET = "a secret of the tests"
 
 
-@pytest.fixture
-async def app(tmp_path: Path) -> AsyncIterator[Hekla]:
+@asynccontextmanager
+async def paged(path: Path) -> AsyncIterator[Hekla]:
     """Twelve items; every third belongs to owner 1, every third to owner 2, the rest to nobody."""
-    app = Hekla(f"sqlite:///{tmp_path / 'paging.db'}", settings=Settings(secret=SECRET))
+    app = Hekla(f"sqlite:///{path}", settings=Settings(secret=SECRET))
     for table in (owners, items, hard):
         app.resource(table, read=everyone, search=["name"] if table is items else ())
     app.create_tables()
@@ -75,6 +76,20 @@ async def app(tmp_path: Path) -> AsyncIterator[Hekla]:
     await app.startup()
     yield app
     await app.shutdown()
+
+
+@pytest.fixture(scope="module")
+async def app(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hekla]:
+    """The items for tests that only read."""
+    async with paged(tmp_path_factory.mktemp("paging") / "paging.db") as app:
+        yield app
+
+
+@pytest.fixture
+async def own(tmp_path: Path) -> AsyncIterator[Hekla]:
+    """The items for one test that writes."""
+    async with paged(tmp_path / "paging.db") as app:
+        yield app
 
 
 async def pages(app: Hekla, target: str) -> list[list[Any]]:
@@ -138,14 +153,14 @@ async def test_values_that_are_hard_to_take_along(app: Hekla, order: str) -> Non
     assert len(found) == 4
 
 
-async def test_rows_that_come_between_pages(app: Hekla) -> None:
+async def test_rows_that_come_between_pages(own: Hekla) -> None:
     """A walk by cursor meets what is inserted after its place, and gives no row twice.
 
     A row that was deleted, even the last of a page, does not stop it.
     """
-    first = await ask(app, "/items?order_by=-rank&limit=5&cursor=")
+    first = await ask(own, "/items?order_by=-rank&limit=5&cursor=")
     assert first.ids == [1, 4, 8, 12, 5]
-    with app.session() as session, session.begin():
+    with own.session() as session, session.begin():
         session.execute(
             sa.insert(items),
             [
@@ -155,16 +170,16 @@ async def test_rows_that_come_between_pages(app: Hekla) -> None:
             ],
         )
         session.execute(sa.delete(items).where(items.c.id.in_([5, 3])))
-    rest = await pages(app, first.link("next") or "")
+    rest = await pages(own, first.link("next") or "")
     assert flat(rest) == [9, 21, 7, 10, 2, 6, 11, 22]
 
 
-async def test_a_page_by_number_shifts(app: Hekla) -> None:
+async def test_a_page_by_number_shifts(own: Hekla) -> None:
     """Paging by number gives a row again when one came before it: that is what cursors are for."""
-    first = await ask(app, "/items?limit=5")
-    with app.session() as session, session.begin():
+    first = await ask(own, "/items?limit=5")
+    with own.session() as session, session.begin():
         session.execute(sa.insert(items), [{"id": 0, "name": "before"}])
-    second = await ask(app, first.link("next") or "")
+    second = await ask(own, first.link("next") or "")
     assert (first.ids[-1], second.ids[0]) == (5, 5)
 
 
@@ -210,10 +225,10 @@ async def cursor_of(app: Hekla, target: str) -> str:
     return answer.headers["x-next-cursor"]
 
 
-async def test_cursors_that_are_refused(app: Hekla, tmp_path: Path) -> None:
+async def test_cursors_that_are_refused(app: Hekla) -> None:
     """A cursor that was changed, made elsewhere, or made for another list or order is a 400."""
     own = await cursor_of(app, "/items?order_by=rank&limit=2&cursor=")
-    other_app = Hekla(f"sqlite:///{tmp_path / 'paging.db'}", settings=Settings(secret="other"))
+    other_app = Hekla(str(app.location), settings=Settings(secret="other"))
     other_app.resource(items, read=everyone)
     await other_app.startup()
     foreign = await cursor_of(other_app, "/items?order_by=rank&limit=2&cursor=")
@@ -261,11 +276,11 @@ async def test_pages_that_cannot_be(app: Hekla, scenario: Scenario) -> None:
     check(scenario, await ask(app, scenario.target))
 
 
-async def test_an_export_is_not_cut_into_pages(app: Hekla) -> None:
+async def test_an_export_is_not_cut_into_pages(own: Hekla) -> None:
     """More rows than a page may hold come in one export."""
-    with app.session() as session, session.begin():
+    with own.session() as session, session.begin():
         more = [{"id": number, "name": "x"} for number in range(100, 3100)]
         session.execute(sa.insert(items), more)
-    answer = await ask(app, "/items?fields=id", {"Accept": "application/x-ndjson"})
+    answer = await ask(own, "/items?fields=id", {"Accept": "application/x-ndjson"})
     assert answer.body.count(b"\n") == 3012
     assert answer.body.endswith(b'{"id":3099}\n')

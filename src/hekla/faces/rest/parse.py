@@ -91,6 +91,8 @@ class _Draft:
     cursor: bool = False
     count: bool = False
     distinct: bool = False
+    # How deep it is included in others.
+    depth: int = 0
 
     def where(self) -> Condition | None:
         conditions = self.conditions or []
@@ -157,13 +159,18 @@ def parse_order(
 
 
 def parse_include(
-    text: str, resource: Resource, access: Access, budget: Budget, location: str
+    text: str,
+    resource: Resource,
+    access: Access,
+    budget: Budget,
+    location: str,
+    depth: int = 1,
 ) -> tuple[Include, ...]:
     """``owner,comments(limit:3,order_by:-id).author``."""
     reader = Reader(text, location)
     found: dict[str, Include] = {}
     while True:
-        _include(reader, resource, access, budget, found, depth=1)
+        _include(reader, resource, access, budget, found, depth)
         if reader.at_end:
             return tuple(found.values())
         reader.expect(",")
@@ -190,7 +197,7 @@ def _include(
     if reader.peek() == "(":
         if given is not None:
             raise reader.fail(f"the options of {name} once only")
-        query = _options(reader, target, access, budget, relation.many)
+        query = _options(reader, target, access, budget, relation.many, depth)
     if reader.take("."):
         deeper = {include.relation: include for include in query.includes}
         _include(reader, target, access, budget, deeper, depth + 1)
@@ -203,7 +210,7 @@ def _plain(target: Resource, many: bool, settings: Settings) -> Select:
 
 
 def _options(
-    reader: Reader, target: Resource, access: Access, budget: Budget, many: bool
+    reader: Reader, target: Resource, access: Access, budget: Budget, many: bool, depth: int
 ) -> Select:
     """``(limit:3,order_by:-id,fields:(id,body),author_id:5)``: as the parameters of a list."""
     pairs: list[tuple[str, str]] = []
@@ -221,7 +228,7 @@ def _options(
             break
     reader.close()
     settings = budget.settings
-    draft = _Draft(target, access, budget)
+    draft = _Draft(target, access, budget, depth=depth)
     allowed = LIST_PARAMETERS if many else ("fields", "or", "and", "not", "include")
     for name, text in pairs:
         if name in ("cursor", "count", "search", "distinct") or (
@@ -257,7 +264,8 @@ def _parameter(draft: _Draft, name: str, text: str, position: int | None, locati
         case "fields":
             draft.fields = parse_fields(text, resource, access, location)
         case "include":
-            draft.includes = parse_include(text, resource, access, budget, location)
+            depth = draft.depth + 1
+            draft.includes = parse_include(text, resource, access, budget, location, depth)
         case "order_by":
             draft.order_by = parse_order(text, resource, access, budget, location)
         case "limit":

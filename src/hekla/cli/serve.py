@@ -15,15 +15,14 @@ from hekla.errors import OperatorError
 
 if TYPE_CHECKING:
     from multiprocessing.sharedctypes import Synchronized
-    from multiprocessing.synchronize import Lock
 
     from hekla.app import Hekla
+    from hekla.server.application import Handler
 
 __all__ = ["serve"]
 
-# Names in the line that tells what is served, and seconds that a worker waits for another.
+# Names in the line that tells what is served.
 _SHOWN = 8
-_LONGEST_TURN = 60
 _EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -100,7 +99,7 @@ def serve(target: Target, public: bool, **options: Any) -> int:
     from hekla.server.granian import ServeOptions
     from hekla.server.granian import serve as serve_by_granian
 
-    loader = _Loader(target, multiprocessing.Lock(), multiprocessing.Value("b", 0))
+    loader = _Loader(target, multiprocessing.Value("b", 0))
     try:
         serve_by_granian(loader, ServeOptions(reload_paths=paths, **options))
     except SystemExit as exc:
@@ -114,7 +113,6 @@ class _Loader:
     """Loads the app in each worker."""
 
     target: Target
-    turn: Lock
     told: Synchronized[int]
 
     def __call__(self) -> _Served:
@@ -122,27 +120,19 @@ class _Loader:
 
 
 class _Served:
-    """The app of one worker, whose startup waits for its turn.
-
-    Hooks that create tables or first rows thus never meet those of another worker. The first
-    worker tells what is served.
-    """
+    """The app of one worker; the first worker that has started tells what is served."""
 
     def __init__(self, app: Hekla, loader: _Loader) -> None:
         self._app = app
         self._loader = loader
-        self.handle = app.handle
         self.shutdown = app.shutdown
 
+    @property
+    def handle(self) -> Handler:
+        return self._app.handle
+
     async def startup(self) -> None:
-        # A worker that was killed at this place still holds the lock, so nobody waits for ever.
-        is_our_turn = self._loader.turn.acquire(timeout=_LONGEST_TURN)
-        try:
-            await self._app.startup()
-        finally:
-            if is_our_turn:
-                self._loader.turn.release()
-        self.handle = self._app.handle
+        await self._app.startup()
         self._tell()
 
     def _tell(self) -> None:

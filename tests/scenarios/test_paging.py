@@ -228,7 +228,7 @@ async def cursor_of(app: Hekla, target: str) -> str:
 async def test_cursors_that_are_refused(app: Hekla) -> None:
     """A cursor that was changed, made elsewhere, or made for another list or order is a 400."""
     own = await cursor_of(app, "/items?order_by=rank&limit=2&cursor=")
-    other_app = Hekla(str(app.location), settings=Settings(secret="other"))
+    other_app = Hekla(f"sqlite:///{app.location}", settings=Settings(secret="other"))
     other_app.resource(items, read=everyone)
     await other_app.startup()
     foreign = await cursor_of(other_app, "/items?order_by=rank&limit=2&cursor=")

@@ -36,7 +36,7 @@ from hekla.query.ast import (
 )
 from hekla.schema.resource import Column, Relation, Resource
 
-__all__ = ["find_column", "find_relation", "guard", "suggestion"]
+__all__ = ["check_readable", "find_column", "find_relation", "guard", "suggestion"]
 
 Q = TypeVar("Q", bound=Select | Aggregate)
 
@@ -73,11 +73,12 @@ def find_relation(access: Access, resource: Resource, name: str, location: str =
     if relation is None:
         what = f"{resource.name} has no relation “{name}”."
         raise _unknown(UNKNOWN_RELATION, what, relations, name, location)
-    _readable(access, access.schema[relation.target])
+    check_readable(access, access.schema[relation.target])
     return relation
 
 
-def _readable(access: Access, resource: Resource) -> None:
+def check_readable(access: Access, resource: Resource) -> None:
+    """Raise Problem ``forbidden`` if the actor may read no row of ``resource`` at all."""
     if access.rows(resource) is False:
         raise Problem(FORBIDDEN, f"You may not read {resource.name}.")
 
@@ -91,7 +92,7 @@ def guard(query: Q, access: Access) -> Q:
     if isinstance(query, Select):
         _select(query, resource, access)
         return query
-    _readable(access, resource)
+    check_readable(access, resource)
     _condition(query.where, resource, access)
     for path in query.group_by:
         _path(path, resource, access)
@@ -101,7 +102,7 @@ def guard(query: Q, access: Access) -> Q:
 
 
 def _select(query: Select, resource: Resource, access: Access) -> None:
-    _readable(access, resource)
+    check_readable(access, resource)
     for name in query.fields or ():
         find_column(access, resource, name)
     for order in query.order_by:

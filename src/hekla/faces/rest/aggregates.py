@@ -18,7 +18,7 @@ from hekla.faces.rest.filters import (
 from hekla.faces.rest.grammar import Reader
 from hekla.faces.rest.parse import Pairs, number, once, search_text
 from hekla.policy.access import Access
-from hekla.policy.guard import suggestion
+from hekla.policy.guard import check_readable, suggestion
 from hekla.query.ast import Aggregate, And, Condition, Having, Measure, Path, Search
 from hekla.schema.resource import Resource
 from hekla.schema.types import Type
@@ -146,6 +146,7 @@ def parse_aggregate(
     pairs: Pairs, resource: Resource, access: Access, settings: Settings
 ) -> Aggregate:
     """The query of ``GET /tasks/aggregate?group_by=completed&count&avg=priority``."""
+    check_readable(access, resource)
     once(pairs, [name for name in AGGREGATE_PARAMETERS if name not in MEASURES])
     budget = Budget(settings)
     given = dict(pairs)

@@ -31,7 +31,7 @@ from hekla.faces.rest.filters import (
 )
 from hekla.faces.rest.grammar import Reader, split_list
 from hekla.policy.access import Access
-from hekla.policy.guard import find_column, find_relation, suggestion
+from hekla.policy.guard import check_readable, find_column, find_relation, suggestion
 from hekla.query.ast import (
     And,
     Condition,
@@ -359,6 +359,7 @@ def parse_list(
 
     ``export``: without a limit all rows are meant, and a limit may be any number.
     """
+    check_readable(access, resource)
     once(pairs, LIST_PARAMETERS)
     draft = _Draft(resource, access, Budget(settings))
     for position, (name, text) in enumerate(pairs):
@@ -389,6 +390,7 @@ def parse_list(
 
 def parse_item(pairs: Pairs, resource: Resource, access: Access, settings: Settings) -> Select:
     """What ``GET /tasks/7?…`` asks of the row; its key is put in by the caller."""
+    check_readable(access, resource)
     once(pairs, ITEM_PARAMETERS)
     draft = _Draft(resource, access, Budget(settings))
     for position, (name, text) in enumerate(pairs):

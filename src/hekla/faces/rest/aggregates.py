@@ -94,6 +94,16 @@ def _measures(
     return found
 
 
+def _figure_name(reader: Reader) -> str:
+    """A group or a measure: over a path it has dots in its name, which stand for themselves."""
+    parts = []
+    while True:
+        name = reader.name()
+        parts.append(name.text + name.suffix)
+        if not reader.take("."):
+            return ".".join(parts)
+
+
 def _having(text: str, known: dict[str, _Known], budget: Budget) -> tuple[Having, ...]:
     """``(count__gte=5,avg_priority__lt=2)``."""
     location = "query.having"
@@ -102,13 +112,7 @@ def _having(text: str, known: dict[str, _Known], budget: Budget) -> tuple[Having
     found = []
     while reader.peek() != ")":
         budget.spend(location)
-        name = reader.name()
-        # A measure over a path has dots in its name: they stand for themselves here.
-        parts = [name.text + name.suffix]
-        while reader.take("."):
-            part = reader.name()
-            parts.append(part.text + part.suffix)
-        full = ".".join(parts)
+        full = _figure_name(reader)
         head, mark, lookup = full.rpartition("__")
         if full in known:
             head, lookup = full, "exact"
@@ -130,16 +134,20 @@ def _having(text: str, known: dict[str, _Known], budget: Budget) -> tuple[Having
 
 
 def _order(text: str, names: list[str]) -> tuple[tuple[str, bool], ...]:
+    reader = Reader(text, "query.order_by")
     found: dict[str, bool] = {}
-    for item in text.split(","):
-        name = item.removeprefix("-").replace('"', "")
+    while True:
+        descending = reader.take("-")
+        name = _figure_name(reader)
         if name not in names:
             message = f"order_by takes a group or a measure, not “{name}”." + suggestion(
                 name, names
             )
             raise Problem(UNKNOWN_COLUMN, message, errors=[Fault("query.order_by", message)])
-        found.setdefault(name, item.startswith("-"))
-    return tuple(found.items())
+        found.setdefault(name, descending)
+        if reader.at_end:
+            return tuple(found.items())
+        reader.expect(",")
 
 
 def parse_aggregate(

@@ -76,7 +76,8 @@ async def _csv(
 
 
 def _line(values: Iterable[Any]) -> str:
-    return ",".join([_field(value) for value in values]) + "\r\n"
+    # An empty line is no row to most readers, so a NULL that stands alone is in quotes.
+    return (",".join([_field(value) for value in values]) or '""') + "\r\n"
 
 
 def _field(value: Any) -> str:

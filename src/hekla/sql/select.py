@@ -154,6 +154,10 @@ def _compile_page(
         elif query.limit is not None and scope.dialect == "sqlite":
             # Said here, or else SQLAlchemy says it with a bound zero.
             statement = statement.offset(sa.literal_column("0"))
+        elif not links and query.includes and scope.dialect == "sqlite":
+            # Without a limit SQLite forgets the order of what is joined to something.
+            every = sa.literal_column("-1")
+            statement = statement.limit(every).offset(sa.literal_column("0"))
     table = statement.correlate(*_outside(links)).subquery(scope.name("p"))
     for near, label in starts:
         scope.start(table, near, table.c[label])

@@ -50,6 +50,7 @@ class Connection:
 
     def __init__(self, port: int, *, timeout: float = 10, buffer: int | None = None) -> None:
         self.socket = socket.socket()
+        self._shared: list[BufferedReader] = []
         if buffer is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
         self.socket.settimeout(timeout)
@@ -65,6 +66,7 @@ class Connection:
     def reader(self) -> Callable[..., Answer]:
         """What reads one answer after another; nothing of the next one gets lost."""
         shared = self.socket.makefile("rb")
+        self._shared.append(shared)
 
         def read(method: str = "GET") -> Answer:
             response = HTTPResponse(self.socket, method=method)
@@ -83,6 +85,8 @@ class Connection:
             return False
 
     def close(self) -> None:
+        for file in self._shared:
+            file.close()
         self.socket.close()
 
     def __enter__(self) -> Connection:

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 from hekla import Hekla, everyone
-from tests.scenarios.conftest import load_example
+from tests.scenarios.example import load_example
 from tests.scenarios.samples import clashes, samples
 
 __all__ = ["app"]

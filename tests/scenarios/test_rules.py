@@ -8,6 +8,7 @@ Salaries of users are for themselves. Logs have no rule, letters are for whoever
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -62,7 +63,7 @@ closed = sa.Table(
     "closed", metadata, sa.Column("id", sa.Integer, primary_key=True), sa.Column("x", sa.Integer)
 )
 
-ROWS = {
+ROWS: dict[sa.Table, list[tuple[Any, ...]]] = {
     users: [(1, "Ann", 1, 100), (2, "Ben", 1, 200), (3, "Cem", 2, 300)],
     tasks: [
         (1, "private of 1", False, 1, "xray", "mine one"),
@@ -345,3 +346,11 @@ async def test_the_index_lists_what_may_be_read(app: Hekla) -> None:
         "ann": ["users", "tasks", "comments", "teams", "letters"],
         "admin": ["users", "tasks", "comments", "teams", "logs", "letters"],
     }
+
+
+async def test_the_index_names_no_relation_to_what_is_closed(app: Hekla) -> None:
+    """The logs of a task are told to those who may read logs."""
+    for sent, known in (({}, False), (ANN, False), (ADMIN, True)):
+        entries = (await ask(app, "/", sent)).json()["resources"]
+        (relations,) = [entry["relations"] for entry in entries if entry["name"] == "tasks"]
+        assert ("logs" in relations) is known

@@ -9,6 +9,7 @@ from typing import Any
 from hekla.cache import Cache
 from hekla.engine import Engine
 from hekla.errors import METHOD_NOT_ALLOWED, NOT_FOUND, OperatorError, Problem
+from hekla.faces.rest.components import readable_relations
 from hekla.faces.rest.cursor import CursorCodec
 from hekla.faces.rest.endpoint import ResourceEndpoint
 from hekla.faces.rest.pages import ASSETS, asset, index_page, reference_page
@@ -119,7 +120,7 @@ class RestFace:
             # Nothing is written over HTTP yet, whatever the table would allow.
             entry["writable"] = False
             entry["url"] = self._router.prefix + entry["url"]
-            entry["relations"] = list(access.relations(resource))
+            entry["relations"] = [each.name for each in readable_relations(resource, access)]
             if not all(name in access.columns(resource) for name in resource.key):
                 entry["key"] = []
             resources.append(entry)

@@ -2,7 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 
-from sqlalchemy import Column, DateTime, ForeignKey, String, Table, Text, func, select
+from sqlalchemy import Column, DateTime, ForeignKey, String, Table, Text, func
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from hekla import Hekla, everyone
@@ -62,19 +62,19 @@ for model in (User, Project, Label, Comment):
 def sample_data() -> None:
     app.create_tables()
     with app.session() as session, session.begin():
-        if session.scalar(select(func.count(Task.id))):
+        if session.get(Task, 1):
             return
         session.add_all(User(id=n, name=f"user {n}") for n in range(1, 6))
         session.add_all(Project(id=n, name=f"project {n}") for n in range(1, 4))
-        session.flush()
-        labels = [Label(name=name) for name in ("bug", "idea", "text", "urgent")]
-        verbs = ("Plan", "Write", "Check", "Test")
+        labels = [Label(id=n, name=("bug", "idea", "text", "urgent")[n - 1]) for n in range(1, 5)]
         for n in range(1, 31):
-            task = Task(title=f"{verbs[n % 4]} page {n}", labels=labels[n % 4 : n % 4 + 2])
+            title = f"{('Plan', 'Write', 'Check', 'Test')[n % 4]} page {n}"
+            task = Task(id=n, title=title, labels=labels[n % 4 : n % 4 + 2])
             task.description, task.completed, task.priority = f"Step {n}.", n % 3 == 0, n * 3 % 5
             task.owner_id, task.project_id = (n % 5 + 1 if n % 7 else None), n % 3 + 1
-            task.due_date = date(2026, 1, 12) + timedelta(days=n) if n % 5 else None
-            task.created_at = datetime(2026, 1, 5, 9, tzinfo=UTC) + timedelta(hours=7 * n)
+            task.created_at = datetime(2026, 1, 5, 9, tzinfo=UTC) + timedelta(days=n)
+            task.due_date = task.created_at.date() + timedelta(days=7) if n % 5 else None
             session.add(task)
-            session.flush()
-            session.add_all(Comment(task_id=n, author_id=k, body="Noted.") for k in range(1, n % 4))
+        session.flush()
+        comments = [(n, k) for n in range(1, 31) for k in range(1, n % 4)]
+        session.add_all(Comment(task_id=n, author_id=k, body=f"Note {k}.") for n, k in comments)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hekla.cli.arguments import target_argument
-from hekla.cli.output import echo_heading, echo_json, echo_table
+from hekla.cli.output import echo_heading, echo_json, echo_table, hide_warnings
 from hekla.cli.target import Target
 
 if TYPE_CHECKING:
@@ -29,8 +29,9 @@ def inspect(target: Target, columns: bool, as_json: bool) -> None:
       hekla inspect chinook.sqlite --columns
       hekla inspect examples/tasks/app.py --json
     """
-    app = target.load()
-    schema = app.schema
+    # They are part of what is shown, and nobody has to be told twice.
+    hide_warnings()
+    schema = target.load().schema
     if as_json:
         echo_json(_document(schema))
         return

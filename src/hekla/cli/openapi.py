@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from hekla.cli.arguments import target_argument
-from hekla.cli.output import echo_json
+from hekla.cli.output import echo_json, echo_warnings
 from hekla.cli.target import Target
 from hekla.errors import OperatorError
 
@@ -33,6 +33,7 @@ def openapi(target: Target, output: Path | None, compact: bool) -> None:
       hekla openapi examples/tasks/app.py --output openapi.json
       hekla openapi shop.sqlite | jq '.paths | keys'
     """
+    echo_warnings()
     app = target.load()
     document = app.openapi()
     indent = None if compact else 2

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-__all__ = ["echo_heading", "echo_json", "echo_table", "echo_warning"]
+__all__ = ["echo_heading", "echo_json", "echo_table", "echo_warnings", "hide_warnings"]
 
 
 def echo_heading(text: str) -> None:
@@ -33,6 +33,19 @@ def echo_json(document: Any, *, indent: int | None = 2) -> None:
     click.echo(json.dumps(document, indent=indent, ensure_ascii=False))
 
 
-def echo_warning(text: str) -> None:
-    """Print one line on the standard error that does not stop the command."""
-    click.echo(click.style("warning: ", fg="yellow") + text, err=True)
+def echo_warnings() -> None:
+    """From here on, print what is logged as a warning as one line on the standard error."""
+    import logging
+
+    class Echo(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            click.echo(click.style("Warning: ", fg="yellow") + record.getMessage(), err=True)
+
+    logging.getLogger("hekla").handlers = [Echo(logging.WARNING)]
+
+
+def hide_warnings() -> None:
+    """From here on, print nothing of what is logged."""
+    import logging
+
+    logging.getLogger("hekla").handlers = [logging.NullHandler()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from hekla.cli.arguments import target_argument
-from hekla.cli.output import echo_json, echo_table
+from hekla.cli.output import echo_json, echo_table, echo_warnings
 from hekla.cli.target import Target
 
 __all__ = ["routes"]
@@ -23,6 +23,7 @@ def routes(target: Target, as_json: bool) -> None:
       hekla routes examples/tasks/app.py
       hekla routes shop.sqlite --json
     """
+    echo_warnings()
     app = target.load()
     rows = app.routes()
     if as_json:

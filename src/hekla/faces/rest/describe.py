@@ -17,7 +17,7 @@ from hekla.faces.rest.answers import (
     row_schema,
 )
 from hekla.faces.rest.components import Components, Described
-from hekla.faces.rest.filter_parameters import filter_name, filters
+from hekla.faces.rest.filter_parameters import filter_name, filters, groups
 from hekla.faces.rest.identifiers import Identifiers, pascal_case, snake_words
 from hekla.faces.rest.values import value_schema
 from hekla.policy.access import Access
@@ -45,7 +45,8 @@ body. `ETag` and `If-None-Match` save sending an answer twice.
 **Errors** are `application/problem+json` with a `code` that never changes.
 """
 
-_SERVICE = "(service)"
+# A path that no resource has, so no resource is called so.
+_SERVICE = "hekla"
 _FAILURES = ("304", "400", "406", "414", "431", "5XX")
 
 
@@ -183,6 +184,7 @@ class _Document:
                 parameters.count(self.shared),
                 parameters.fields(described),
                 *parameters.include(described),
+                *groups(described),
             ],
             "responses": {"200": found, **self._failures()},
         }
@@ -243,6 +245,7 @@ class _Document:
                 *filters(described),
                 *parameters.search(described),
                 *parameters.paging(described),
+                *groups(described),
             ],
             "responses": {"200": found, **self._failures()},
         }
@@ -331,10 +334,10 @@ def _service() -> dict[str, Any]:
         "properties": {"status": {"type": "string", "const": "ok"}},
     }
     return {
-        "/": _page("list_resources", "All resources", index, "text/html"),
-        "/openapi.json": _page("read_openapi", "This document", {"type": "object"}),
-        "/healthz": _page("read_health", "Whether the process lives", well),
-        "/readyz": _page("read_readiness", "Whether the database answers", well),
+        "/": _page("service_index", "All resources", index, "text/html"),
+        "/openapi.json": _page("service_openapi", "This document", {"type": "object"}),
+        "/healthz": _page("service_health", "Whether the process lives", well),
+        "/readyz": _page("service_readiness", "Whether the database answers", well),
     }
 
 

@@ -24,7 +24,7 @@ from hekla.faces.rest.values import (
 )
 from hekla.schema.resource import Column
 
-__all__ = ["filter_name", "filters"]
+__all__ = ["filter_name", "filters", "groups"]
 
 # Parameters of a list or of figures: a column of such a name is written with its lookup.
 _RESERVED = frozenset(LIST_PARAMETERS) | frozenset(AGGREGATE_PARAMETERS)
@@ -42,9 +42,9 @@ def filter_name(name: str, columns: Mapping[str, Column]) -> str:
 
 
 def filters(described: Described) -> list[dict[str, Any]]:
-    """The filters by columns, and the groups of conditions."""
+    """The filters by columns."""
     plain = _plain(described) if described.plain else []
-    return [*plain, _lookups(described), *_groups(described)]
+    return [*plain, _lookups(described)]
 
 
 def _plain(described: Described) -> list[dict[str, Any]]:
@@ -141,7 +141,8 @@ class _Patterns:
         return {f"^(?:{'|'.join(forms)})$": self._values[key] for key, forms in self._forms.items()}
 
 
-def _groups(described: Described) -> list[dict[str, Any]]:
+def groups(described: Described) -> list[dict[str, Any]]:
+    """``or``, ``and`` and ``not``."""
     schema = described.components.schema(
         f"{described.schema}Conditions",
         {"type": "string", "pattern": _conditions(described.columns)},

@@ -56,7 +56,6 @@ def cursor(described: Described) -> list[dict[str, Any]]:
             'rel="next", or give what X-Next-Cursor said. A cursor cannot be made up, so the '
             "schema admits none."
         ),
-        allowEmptyValue=True,
     )
     return [parameter]
 

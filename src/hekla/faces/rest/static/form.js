@@ -2,7 +2,7 @@
 
 import { element } from "./elements.js";
 import { laidOut, plain } from "./json.js";
-import { inWords } from "./document.js";
+import { inWords, quoted } from "./document.js";
 
 // What stands for something else as the key of a row is written with "=" before it.
 const RESERVED_KEYS = /^(|=.*|aggregate|import|export|changes|live|batch|search|!null|\.{1,2})$/s;
@@ -12,9 +12,11 @@ export class TryForm {
     this.description = description;
     this.each = each;
     this.filters = description.filters(each, row);
+    this.row = row;
     this.readers = [];
     this.keys = new Map();
     this.address = element("pre", { class: "address" });
+    this.copied = element("span", { class: "faint", role: "status" });
     this.answer = element("div", { class: "answer", "aria-live": "polite" });
     this.form = element(
       "form",
@@ -37,6 +39,7 @@ export class TryForm {
         { class: "actions" },
         element("button", { class: "send" }, "Send"),
         element("button", { type: "button", onclick: () => this.#copy() }, "Copy as curl"),
+        this.copied,
       ),
       this.answer,
     );
@@ -151,7 +154,7 @@ export class TryForm {
       if (parameter.in !== "query" || names.has(parameter.name)) continue;
       const schema = this.description.resolve(parameter.schema);
       if (schema.type !== "object") {
-        inputs.push(this.#input(parameter.name, schema, parameter.allowEmptyValue));
+        inputs.push(this.#input(parameter.name, schema, schema.maxLength === 0));
       }
       for (const [name, property] of Object.entries(schema.properties ?? {})) {
         const resolved = this.description.resolve(property);
@@ -171,9 +174,35 @@ export class TryForm {
     return inputs.length ? this.#group("Parameters", inputs) : null;
   }
 
+  // What may be written there, for parameters that are not a single value.
+  #hint(name, schema) {
+    const [first] = this.description.columns(this.row);
+    const relations = this.description.relations(this.row);
+    switch (name) {
+      case "fields":
+        return this.description.resolve(schema.items).enum?.slice(0, 2).join(",");
+      case "order_by":
+        return schema.type === "array" && first ? `-${quoted(first.name)}` : "-count";
+      case "include":
+        return relations.slice(0, 2).map((relation) => quoted(relation.name)).join(",");
+      case "or":
+      case "and":
+      case "not":
+        return "(column=value,…)";
+      case "having":
+        return "(count__gte=2)";
+      case "cursor":
+        return "as X-Next-Cursor said";
+      default:
+        return /^(group_by|count|count_distinct|sum|avg|min|max)$/.test(name) && !schema.enum
+          ? "columns"
+          : null;
+    }
+  }
+
   // A parameter; where an empty value means something, a box says whether it is sent.
   #input(name, schema, empty) {
-    const input = valueInput(schema, null);
+    const input = valueInput(schema, null, this.#hint(name, schema));
     if (!empty) {
       this.readers.push(() => (input.value === "" ? [] : [[name, input.value]]));
       return labelled(name, input);
@@ -184,7 +213,7 @@ export class TryForm {
       "div",
       {},
       labelled(name, input),
-      element("label", {}, box, ` send ${name} even if it is empty`),
+      element("label", { class: "faint" }, box, ` ${name} without a value`),
     );
   }
 
@@ -196,7 +225,7 @@ export class TryForm {
       {},
       types.map((type) => element("option", { value: type }, type)),
     );
-    return types.length > 1 ? this.#group("Form", [labelled("Accept", this.accept)]) : null;
+    return types.length > 1 ? this.#group("Answer", [labelled("Accept", this.accept)]) : null;
   }
 
   // The request
@@ -214,13 +243,23 @@ export class TryForm {
   }
 
   #show() {
+    this.copied.textContent = "";
     this.address.textContent = `${this.each.method} ${this.#target()}`;
   }
 
+  // Browsers let only pages from https or this machine write to the clipboard.
   async #copy() {
     const url = new URL(this.#target(), window.location.href).href.replaceAll("'", "%27");
-    const accept = this.accept.value === "application/json" ? "" : ` -H 'Accept: ${this.accept.value}'`;
-    await navigator.clipboard.writeText(`curl${accept} '${url}'`);
+    const type = this.accept.value;
+    const accept = type && type !== "application/json" ? ` -H 'Accept: ${type}'` : "";
+    const command = `curl${accept} '${url}'`;
+    this.address.textContent = command;
+    try {
+      await navigator.clipboard.writeText(command);
+      this.copied.textContent = "Copied.";
+    } catch {
+      this.copied.textContent = "Copy it from above.";
+    }
   }
 
   async #send(target) {
@@ -291,19 +330,18 @@ function labelled(text, input) {
   return element("label", { class: "field" }, element("span", {}, text), input);
 }
 
-function valueInput(schema, label) {
+function valueInput(schema, label, hint) {
   const named = label ? { "aria-label": label } : {};
   const choices = schema?.enum ?? (schema?.type === "boolean" ? ["true", "false"] : null);
   if (choices) {
     const options = choices.map((choice) => element("option", { value: choice }, choice));
     return element("select", named, label ? null : element("option", { value: "" }, "—"), options);
   }
-  const hint = schema?.type === "array" ? "one,another" : inWords(schema ?? {});
   return element("input", {
     ...named,
     autocomplete: "off",
     spellcheck: "false",
-    placeholder: schema?.default === undefined ? hint : String(schema.default),
+    placeholder: String(schema?.default ?? hint ?? inWords(schema ?? {})),
     inputmode: schema?.type === "integer" ? "numeric" : null,
   });
 }

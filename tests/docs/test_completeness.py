@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import tomllib
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -155,6 +156,17 @@ def test_reserved_paths_are_documented() -> None:
     sentence = re.search(r"Those paths are (.*?)\.\n", read("naming.md"), re.DOTALL)
     assert sentence
     assert set(re.findall(r"`([^`]+)`", sentence[1])) == set(RESERVED_PATHS)
+
+
+def test_layers_are_documented_as_they_are_checked() -> None:
+    """The map of the code shows the layers that import-linter checks, in their order."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    layers = project["tool"]["importlinter"]["contracts"][0]["layers"]
+    # What stands in parentheses is not there yet.
+    built = [re.sub(r"( \| )?\(\w+\)", "", layer) for layer in layers]
+    shown = "\n".join(layer for layer in built if layer)
+    text = (DOCS / "explanation" / "architecture.md").read_text(encoding="utf-8")
+    assert f"```text\n{shown}\n```" in text
 
 
 def test_every_public_name_is_documented() -> None:

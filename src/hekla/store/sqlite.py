@@ -127,7 +127,11 @@ class SqliteStore:
         if sql in self._habits:
             return await self._fetch_aside(statement, args)
         try:
-            return self._fetch_inline(sql, args, statement.guarded)
+            self._started = 0.0
+            found = self._execute(sql, args).get
+            if type(found) is bytes and not (self._recodes or statement.guarded):
+                return (found,)
+            return self._row_of(found, sql, args, statement.guarded)
         except FAILURES as exc:
             return await self._fetch_aside(statement, args, exc)
 
@@ -229,7 +233,10 @@ class SqliteStore:
     def _fetch_inline(self, sql: str, args: Sequence[Any], guarded: bool) -> Row | None:
         self._started = 0.0
         # ``get`` reads to the end, which ends the read transaction too.
-        found = self._execute(sql, args).get
+        return self._row_of(self._execute(sql, args).get, sql, args, guarded)
+
+    def _row_of(self, found: Any, sql: str, args: Sequence[Any], guarded: bool) -> Row | None:
+        """The first row of what ``apsw.Cursor.get`` gives."""
         kind = type(found)
         row: Row
         if kind is bytes:

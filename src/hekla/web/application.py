@@ -43,6 +43,7 @@ class WebApplication:
         self.settings = settings
         self.authenticate = authenticate
         self.checks_headers = True
+        self._find = router.find
         self._longest_path = settings.max_path_bytes
         self._longest_query = settings.max_query_bytes
         self._cors = Cors(settings.cors_origins) if settings.cors_origins else None
@@ -68,8 +69,8 @@ class WebApplication:
                 check_address(path, request.query, self.settings)
             if self.checks_headers:
                 check_headers(request.headers, self.settings)
-            route, rest = self.router.find(path)
-            if route.allows(method, rest):
+            route, rest = self._find(path)
+            if method in route.methods if route.methods_of is None else route.allows(method, rest):
                 if self.authenticate is not None:
                     request.actor = await self.authenticate(request)
                 response = await route.endpoint(request, rest)

@@ -13,6 +13,8 @@ export class TryForm {
     this.each = each;
     this.filters = description.filters(each, row);
     this.row = row;
+    // What the inputs say, as pairs of a name and a value; those of filters come first.
+    this.chosen = [];
     this.readers = [];
     this.keys = new Map();
     this.address = element("pre", { class: "address" });
@@ -120,7 +122,7 @@ export class TryForm {
     lookup.addEventListener("change", pickLookup);
     pickColumn();
     const reader = () => [[chosen().name, slot.firstChild.value]];
-    this.readers.push(reader);
+    this.chosen.push(reader);
     const row = element(
       "div",
       { class: "filter" },
@@ -133,7 +135,7 @@ export class TryForm {
           type: "button",
           "aria-label": "Remove this filter",
           onclick: () => {
-            this.readers = this.readers.filter((other) => other !== reader);
+            this.chosen = this.chosen.filter((other) => other !== reader);
             row.remove();
             this.#show();
           },
@@ -235,7 +237,7 @@ export class TryForm {
       const value = this.keys.get(name)?.value ?? "";
       return encodeURIComponent(RESERVED_KEYS.test(value) ? `=${value}` : value);
     });
-    const query = this.readers
+    const query = [...this.chosen, ...this.readers]
       .flatMap((read) => read())
       .map(([name, value]) => `${encoded(name)}=${encoded(value)}`)
       .join("&");

@@ -96,7 +96,7 @@ function columns(tag, row) {
       .map((filter) => [filter.column, filter.lookups]),
   );
   const rows = description.columns(row).map(({ name, schema }) => [
-    [element("code", {}, name), key.has(name) ? element("span", { class: "key" }, "key") : null].filter(Boolean),
+    [element("code", {}, name), ...(key.has(name) ? [" ", element("span", { class: "key" }, "key")] : [])],
     described(schema),
     (filters.get(name) ?? []).map(({ lookup, name: written }) =>
       element("span", { class: "lookup", title: written }, lookup),

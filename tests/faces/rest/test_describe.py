@@ -226,6 +226,32 @@ def test_identifiers_are_unique() -> None:
     ]
 
 
+def test_names_of_one_resource_stay_together(tmp_path: Path) -> None:
+    """A table that is called like a schema of another keeps apart from it."""
+    metadata = sa.MetaData()
+    app = Hekla(f"sqlite:///{tmp_path / 'names.db'}")
+    for name in ("tasks", "task_lookups", "text", "Task", "text_list"):
+        table = sa.Table(name, metadata, sa.Column("id", sa.Integer, primary_key=True))
+        app.resource(table, read=everyone)
+    document = app.openapi()
+    validate(document)
+    rows = {
+        path: document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"][
+            "schema"
+        ]["items"]["$ref"].rpartition("/")[2]
+        for path in ("/tasks", "/task_lookups", "/text", "/Task", "/text_list")
+    }
+    assert rows == {
+        "/tasks": "Task",
+        "/task_lookups": "TaskLookup",
+        "/text": "Text_2",
+        "/Task": "Task_2",
+        "/text_list": "TextList_2",
+    }
+    for name in rows.values():
+        assert document["components"]["schemas"][name]["properties"] == {"id": {"type": "integer"}}
+
+
 # Rows
 
 

@@ -28,21 +28,32 @@ from hekla.settings import Settings
 __all__ = ["openapi"]
 
 _GUIDE = """\
-Every table is a list at its name, every row an address below it.
+Every table is a list at its name, every row has an address below it.
 
-**Filters** are parameters: `column=value`, or `column__lookup=value` with another way to compare.
-A dot goes through relations, to any depth: `owner.name__icontains=ann`,
-`comments.author_id=3`; behind a relation to many rows stands `:any` (which is meant without it),
-`:all` or `:none`. `or=(…)`, `and=(…)` and `not=(…)` hold groups of conditions. The parameters
-listed here are those of a resource's own columns; those through relations follow from them.
+**Filters** are parameters: `column=value`, or `column__lookup=value` with another comparison. A
+dot goes through relations, to any depth: `owner.name__icontains=ann`. Behind a relation to many
+rows stands `:any` (which is meant without it), `:all` or `:none`: `comments:none.author_id=3`.
+`or=(…)`, `and=(…)` and `not=(…)` hold groups of conditions, which may nest:
+`or=(priority__gte=4,and=(owner.name=ann,not=(completed=true)))`.
+
+**Include** embeds related rows: `include=owner,comments.author`. In parentheses stands which of
+them and in what order: `comments(limit:3,order_by:-id,fields:(id,body))`.
+
+**Order** by columns, also through relations that lead to one row: `order_by=-priority,owner.name`;
+`due_date:nulls_last` says where NULL goes.
+
+**Pages** by `limit` and `skip`, or by `cursor`. The `Link` header names the next page.
+
+**Figures**: `aggregate?group_by=owner.name&count=&avg=priority&having=(avg_priority__gt=2)`. A
+measure is called after its function and column, and can be ordered by: `order_by=-avg_priority`.
 
 **Names** that hold one of `= : , . ( ) "` stand in double quotes. A column that is called like a
-parameter is filtered as `limit__exact`.
+parameter is filtered with its lookup: `limit__exact=5`.
 
-**Pages**: `limit` and `skip`, or `cursor`. `HEAD` answers every address like `GET`, without a
-body. `ETag` and `If-None-Match` save sending an answer twice.
-
-**Errors** are `application/problem+json` with a `code` that never changes.
+The parameters below tell what a resource's own columns and its direct relations have; nothing
+that their schemas admit is refused. `HEAD` answers every address like `GET`, without a body.
+`ETag` and `If-None-Match` save sending an answer twice. Errors are `application/problem+json`,
+with a `code` that never changes.
 """
 
 # A path that no resource has, so no resource is called so.
@@ -76,7 +87,12 @@ _SHARED = (
     *("Problem", "Boolean", "Pattern", "Text", "Integer", "Unsigned", "Float", "Decimal"),
     *("Date", "Time", "Datetime", "Interval", "Uuid", "Binary"),
 )
-_SUFFIXES = ("", "List", "Range", "Column", "Columns", "Lookups", "Conditions", "Figures")
+# What else is called after a resource, and after a type of values.
+_ENDINGS = (
+    *("", "Column", "Lookups", "Conditions", "Figures"),
+    *("Columns", "Columns2", "Columns3", "Columns4", "Columns5", "Columns6"),
+)
+_VALUE_ENDINGS = ("", "List", "Range")
 
 
 class _Document:
@@ -87,8 +103,7 @@ class _Document:
         self.closed = any(access.rows(resource) is False for resource in schema)
         self._schemas, self._operations = Identifiers(), Identifiers()
         for shared in _SHARED:
-            for suffix in _SUFFIXES:
-                self._schemas.give(shared + suffix)
+            self._schemas.give(shared, _VALUE_ENDINGS)
         self.described = {
             resource.name: self._describe(resource)
             for resource in schema
@@ -99,9 +114,7 @@ class _Document:
         columns = self.access.columns(resource)
         snake = snake_words(resource.name)
         one = singular(resource.name)
-        schema = self._schemas.give(pascal_case(one))
-        for suffix in _SUFFIXES:
-            self._schemas.give(schema + suffix)
+        schema = self._schemas.give(pascal_case(one), _ENDINGS)
         given, parts = Identifiers(), Identifiers()
         for name in ("fields", "include", "order_by", "lookups", "figures", "or", "and", "not"):
             given.give(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 __all__ = ["Identifiers", "pascal_case", "snake_words"]
 
@@ -52,11 +53,14 @@ class Identifiers:
     def __init__(self) -> None:
         self._taken: set[str] = set()
 
-    def give(self, wanted: str) -> str:
-        """``wanted``, with a number behind it if it was given before."""
+    def give(self, wanted: str, endings: Iterable[str] = ("",)) -> str:
+        """``wanted``, with a number behind it if it was given before.
+
+        With each of the ``endings`` it is given too, so that all of them belong together.
+        """
         name, number = wanted, 1
-        while name.lower() in self._taken:
+        while not self._taken.isdisjoint(names := {(name + end).lower() for end in endings}):
             number += 1
             name = f"{wanted}_{number}"
-        self._taken.add(name.lower())
+        self._taken |= names
         return name

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache
 from html import escape
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from hekla.schema.names import path_segment
@@ -80,7 +80,7 @@ _REFERENCE = """\
 @cache
 def asset(name: str) -> Response:
     """One file of the pages."""
-    body = files("hekla.faces.rest").joinpath("static", name).read_bytes()
+    body = Path(__file__).with_name("static").joinpath(name).read_bytes()
     headers = [
         ("content-type", _TYPES[name.rpartition(".")[2]]),
         ("cache-control", "no-cache"),

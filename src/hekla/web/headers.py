@@ -24,6 +24,21 @@ class HeaderView(Protocol):
         """All headers as pairs of a lower-case name and a value."""
 
 
+# Asked for with every request and seldom there: no time is spent on their case.
+_ASKED_OFTEN = frozenset(
+    {
+        "accept",
+        "accept-encoding",
+        "authorization",
+        "content-length",
+        "cookie",
+        "if-none-match",
+        "origin",
+        "x-request-id",
+    }
+)
+
+
 class Headers:
     """Request headers from pairs of text, as ASGI servers and tests have them."""
 
@@ -45,7 +60,9 @@ class Headers:
 
     def get(self, key: str, /) -> str | None:
         value = self._first.get(key)
-        return value if value is not None or key.islower() else self._first.get(key.lower())
+        if value is not None or key in _ASKED_OFTEN:
+            return value
+        return self._first.get(key.lower())
 
     def get_all(self, key: str, /) -> list[str]:
         key = key.lower()

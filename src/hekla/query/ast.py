@@ -100,7 +100,8 @@ class Related:
 
     ``any``: at least one of them satisfies ``where`` (or just exists, when it is None).
     ``all``: none of them fails it. ``none``: none satisfies it. A to-one relation is a set
-    of at most one row.
+    of at most one row. Who may not know of a column that ties the two ends does not know of the
+    relation; in a row where that column is masked it leads nowhere.
     """
 
     relation: str
@@ -110,7 +111,13 @@ class Related:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Every word of ``text`` occurs in one of the resource's search columns."""
+    """Every word of ``text`` occurs in one of the resource's search columns.
+
+    In those that the actor may read, in upper or lower case alike; with no words, always true.
+    A selection whose rows all have to match comes best finds first, unless it has an order, a
+    cursor or ``distinct``: a word counts for each column that holds it, the more the earlier
+    that column stands; an index over the columns has its own measure.
+    """
 
     text: Any
 
@@ -120,7 +127,10 @@ Condition = And | Or | Not | Compare | Related | Search
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One key of an ordering. ``nulls`` None: nulls first ascending, last descending."""
+    """One key of an ordering. ``nulls`` None: nulls first ascending, last descending.
+
+    A path that leads to no row the actor may see has a NULL at its end.
+    """
 
     path: Path
     descending: bool = False
@@ -132,7 +142,7 @@ class Include:
     """The rows at the other end of ``relation`` are embedded, as ``query`` chooses them.
 
     ``query.limit`` counts per parent row. For a to-one relation only ``fields``, ``includes``
-    and ``where`` of it mean anything.
+    and ``where`` of it mean anything; it is null where there is no row, or not such a row.
     """
 
     relation: str
@@ -144,13 +154,15 @@ class Select:
     """Rows of one resource.
 
     ``fields`` None is every readable column. ``order_by`` is what was asked; the engine adds
-    the key (or, without a key, every comparable column) so that the order is total.
+    the key so that the order is total. Where there is no key, or not every row shows it to the
+    actor, it adds every readable column that can be sorted.
     ``limit`` None is no limit (the engine's limits apply before it gets there). ``after``
     holds the ordering values of the last row of the page before, for keyset paging: one a
     key of the *completed* ordering. ``one`` asks for a single object in place of an array.
-    ``cursor``: whether the answer has to carry the values that continue after its last row.
-    ``count``: whether it has to carry the number of rows without paging.
-    ``distinct``: rows equal in all of ``fields`` are given once.
+    ``cursor``: whether the answer has to carry the values that continue after its last row,
+    which needs a key that every row shows. ``count``: whether it has to carry the number of
+    rows without paging. ``distinct``: rows equal in all of ``fields`` are given (and counted)
+    once; only these columns may order them, and nothing can be embedded.
     """
 
     resource: str
@@ -191,7 +203,13 @@ class Having:
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """Figures over the rows of ``where``, by group. ``order_by`` names groups or measures."""
+    """Figures over the rows of ``where``, by group; NULL is a group too.
+
+    Without ``group_by`` there is one group, be it of no rows. ``count`` and ``count_distinct``
+    of a path leave NULLs out, as do the others, which are NULL over no values. A figure that is
+    NULL satisfies no ``having``. ``order_by`` names groups or measures, each with whether it
+    descends; then the groups decide in their order. NULLs as in :class:`Order`.
+    """
 
     resource: str
     measures: tuple[Measure, ...]

@@ -47,8 +47,8 @@ SCENARIOS = [
         json={
             "id": 3,
             "comments": [
-                {"id": 2, "body": "Noted.", "task_id": 3, "author_id": 1},
-                {"id": 3, "body": "Noted.", "task_id": 3, "author_id": 2},
+                {"id": 2, "body": "Note 1.", "task_id": 3, "author_id": 1},
+                {"id": 3, "body": "Note 2.", "task_id": 3, "author_id": 2},
             ],
         },
     ),
@@ -106,7 +106,7 @@ SCENARIOS = [
             "comments": [
                 {
                     "id": 1,
-                    "body": "Noted.",
+                    "body": "Note 1.",
                     "task_id": 2,
                     "author_id": 1,
                     "author": {"id": 1, "name": "user 1"},
@@ -117,7 +117,7 @@ SCENARIOS = [
                         "completed": False,
                         "priority": 1,
                         "due_date": "2026-01-14",
-                        "created_at": "2026-01-05T23:00:00.000000Z",
+                        "created_at": "2026-01-07T09:00:00.000000Z",
                         "owner_id": 3,
                         "project_id": 3,
                     },

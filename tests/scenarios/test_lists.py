@@ -216,7 +216,7 @@ async def test_a_row_has_all_columns_in_their_order(example: Hekla) -> None:
     answer = await ask(example, "/tasks?id=7")
     assert answer.body == (
         b'[{"id":7,"title":"Test page 7","description":"Step 7.","completed":false,"priority":1,'
-        b'"due_date":"2026-01-19","created_at":"2026-01-07T10:00:00.000000Z","owner_id":null,'
+        b'"due_date":"2026-01-19","created_at":"2026-01-12T09:00:00.000000Z","owner_id":null,'
         b'"project_id":2}]'
     )
 

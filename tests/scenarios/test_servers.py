@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from hekla import Hekla
-from tests.http1 import Answer, Connection, request_bytes
+from tests.http1 import Connection, exchange, request_bytes
+from tests.scenarios.client import Answer as Directly
 from tests.scenarios.client import ask
 from tests.scenarios.example import FOLDER
 from tests.servers import SERVERS, Server, running
@@ -26,6 +27,10 @@ class Asked:
     status: int = 200
     sent: Mapping[str, str] = field(default_factory=dict)
     method: str = "GET"
+
+    def headers(self, number: int) -> list[tuple[str, str]]:
+        """What is sent: an id of its own beside the rest, so that problems are equal too."""
+        return [*self.sent.items(), ("X-Request-ID", f"request-{number}")]
 
 
 REQUESTS = [
@@ -100,23 +105,27 @@ def server(
         yield started
 
 
-async def test_answers_are_the_same(server: Server, example: Hekla) -> None:
+@pytest.fixture(scope="module")
+async def expected(example: Hekla) -> list[Directly]:
+    """What the application answers in this process."""
+    answers = []
+    for number, asked in enumerate(REQUESTS):
+        headers = [("host", "test.example"), *asked.headers(number)]
+        answers.append(await ask(example, asked.target, headers, method=asked.method))
+    return answers
+
+
+async def test_answers_are_the_same(server: Server, expected: list[Directly]) -> None:
     """Status, headers and body are what the application said, under whichever server."""
-    with Connection(server.port) as connection:
-        read = connection.reader()
-        for number, asked in enumerate(REQUESTS):
-            sent = {**asked.sent, "X-Request-ID": f"request-{number}"}
-            connection.send(request_bytes(asked.method, asked.target, sent.items()))
-            over_http: Answer = read(asked.method)
-            headers = [("host", "test.example"), *sent.items()]
-            directly = await ask(example, asked.target, headers, method=asked.method)
-            assert over_http.status == directly.status == asked.status, asked
-            assert over_http.body == directly.body, asked
-            assert over_http.complete
-            got, said = dict(over_http.headers), dict(directly.headers)
-            if "content-length" in got and asked.method != "HEAD" and asked.status >= 200:
-                assert got.pop("content-length") == str(len(directly.body))
-            assert {name: got[name] for name in got.keys() - OF_THE_SERVER} == said, asked
+    for number, (asked, directly) in enumerate(zip(REQUESTS, expected, strict=True)):
+        over_http = exchange(server.port, asked.method, asked.target, asked.headers(number))
+        assert over_http.status == directly.status == asked.status, asked
+        assert over_http.body == directly.body, asked
+        assert over_http.complete
+        got, said = dict(over_http.headers), dict(directly.headers)
+        if "content-length" in got and asked.method != "HEAD":
+            assert got.pop("content-length") == str(len(directly.body))
+        assert {name: got[name] for name in got.keys() - OF_THE_SERVER} == said, asked
 
 
 async def test_a_walk_by_cursor(server: Server, example: Hekla) -> None:

@@ -31,10 +31,10 @@ _GUIDE = """\
 Every table is a list at its name, every row has an address below it.
 
 **Filters** are parameters: `column=value`, or `column__lookup=value` with another comparison. A
-dot goes through relations, to any depth: `owner.name__icontains=ann`. Behind a relation to many
+dot goes through relations, to any depth: `owner.name__icontains=user`. Behind a relation to many
 rows stands `:any` (which is meant without it), `:all` or `:none`: `comments:none.author_id=3`.
 `or=(…)`, `and=(…)` and `not=(…)` hold groups of conditions, which may nest:
-`or=(priority__gte=4,and=(owner.name=ann,not=(completed=true)))`.
+`or=(priority__gte=4,and=(owner.name=user 2,not=(completed=true)))`.
 
 **Include** embeds related rows: `include=owner,comments.author`. In parentheses stands which of
 them and in what order: `comments(limit:3,order_by:-id,fields:(id,body))`.

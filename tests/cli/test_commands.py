@@ -272,11 +272,28 @@ def test_explain_for_people(capsys: pytest.CaptureFixture[str], database: Path) 
     assert [line for line in lines if not line.startswith(" ")] == ["SQL", "Binds", "Plan"]
 
 
-def test_explain_what_cannot_be_asked(capsys: pytest.CaptureFixture[str], database: Path) -> None:
+def test_explain_what_cannot_be_asked(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     """A request that would be answered with a problem is told in one line."""
-    assert "Did you mean “name”?" in complaint(capsys, "explain", "/customers?nam=x", str(database))
-    assert complaint(capsys, "explain", "customers", str(database)) == (
-        "Error: 'customers' is not a request; one looks like \"GET /tasks?limit=3\""
+    (folder / "app.py").write_text(APP)
+    assert complaint(capsys, "explain", "/notes?txt=x") == (
+        "Error: notes has no column “txt”. Did you mean “text”?"
+    )
+    assert complaint(capsys, "explain", "/notes/none") == "Error: Note not found"
+    assert complaint(capsys, "explain", "notes") == (
+        "Error: 'notes' is not a request; one looks like \"GET /tasks?limit=3\""
+    )
+
+
+def test_warnings_are_told_apart_from_the_answer(
+    capsys: pytest.CaptureFixture[str], database: Path
+) -> None:
+    """What could not be served is a line on the standard error, and the command goes on."""
+    assert main(["routes", str(database), "--json"]) == 0
+    output = capsys.readouterr()
+    assert json.loads(output.out)
+    assert output.err == (
+        'Warning: the foreign key about of "stray" is left out: '
+        'there is no table "gone" to refer to\n'
     )
 
 

@@ -93,7 +93,9 @@ def _hint(exc: click.ClickException) -> str:
 
 def _describe(exc: Exception) -> str:
     if isinstance(exc, Problem):
-        return " ".join([exc.detail, *(fault.message for fault in exc.errors)])
+        # As a rule the detail holds what each fault says, and the other way round.
+        said = [fault.message for fault in exc.errors if fault.message not in exc.detail]
+        return " ".join([exc.detail, *said])
     return str(exc)
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import click
 
 from hekla.cli.arguments import target_argument
-from hekla.cli.output import echo_heading, echo_json, echo_warnings
+from hekla.cli.output import echo_heading, echo_json, hide_warnings
 from hekla.cli.target import Target
 from hekla.errors import OperatorError
 
@@ -35,7 +35,7 @@ def explain(request_text: str, target: Target, as_json: bool) -> None:
     # Only this command needs it, and it is slow to import.
     import asyncio
 
-    echo_warnings()
+    hide_warnings()
     app = target.load()
     explanation = asyncio.run(app.explain(method, address))
     if as_json:

@@ -36,6 +36,9 @@ EXAMPLE = [
         body=b'{"id":3,"title":"Test page 3","due_date":"2026-01-15","completed":true}\n'
         b'{"id":5,"title":"Write page 5","due_date":null,"completed":false}\n',
     ),
+    # Paging means nothing in an export, so asking for it is a mistake and not ignored.
+    Scenario("/tasks?cursor=", 400, sent=CSV, code="unsupported", location="query.cursor"),
+    Scenario("/tasks?count=exact", 400, sent=NDJSON, code="unsupported", location="query.count"),
     Scenario("/tasks?id=0&fields=id,title", sent=CSV, body=b"id,title\r\n"),
     Scenario("/tasks?id=0", sent=NDJSON, body=b""),
     Scenario("/tasks?fields=id&limit=2&order_by=-id", sent=CSV, body=b"id\r\n30\r\n29\r\n"),

@@ -35,9 +35,14 @@ def complete_order(access: Access, resource: Resource, query: Select) -> tuple[O
         ties = query.fields
     elif shows_key(access, resource):
         ties = () if asked.issuperset(resource.key) else resource.key
+        if any(resource.columns[name].nullable for name in resource.key):
+            # SQLite lets several rows have NULL for a key: the other columns tell them apart.
+            ties = (*ties, *visible)
     else:
         ties = tuple(visible)
     rest = tuple(
-        Order(Path((), name)) for name in ties if name not in asked and visible[name].type.sortable
+        Order(Path((), name))
+        for name in dict.fromkeys(ties)
+        if name not in asked and visible[name].type.sortable
     )
     return query.order_by + rest

@@ -156,7 +156,7 @@ def _compile_page(
             statement = statement.offset(sa.literal_column("0"))
         elif not links and query.includes and scope.dialect == "sqlite":
             # Without a limit SQLite forgets the order of what is joined to something.
-            every = sa.literal_column("-1")
+            every: sa.ColumnElement[Any] = sa.literal_column("-1")
             statement = statement.limit(every).offset(sa.literal_column("0"))
     table = statement.correlate(*_outside(links)).subquery(scope.name("p"))
     for near, label in starts:

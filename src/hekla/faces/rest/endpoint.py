@@ -57,7 +57,7 @@ class ResourceEndpoint:
     def __call__(self, request: Request, rest: str) -> Coroutine[Any, Any, Response]:
         if not rest:
             return self._list(request)
-        if rest == "aggregate":
+        if rest in ("aggregate", "aggregate/"):
             return self._aggregate(request)
         if self._has_points and rest.isalnum() and not request.query:
             return self._point(request, rest)
@@ -71,7 +71,7 @@ class ResourceEndpoint:
             positions = [self._cursors.decode(text) for name, text in pairs if name == "cursor"]
             found = self._prepare(pairs, access, "list", next(iter(positions), None))
             return Question(found[0].shape, tuple(found[1]))
-        if rest == "aggregate":
+        if rest in ("aggregate", "aggregate/"):
             found = self._prepare(pairs, access, "aggregate")
             return Question(found[0].shape, tuple(found[1]))
         keys = parse_key(rest, self.resource, access.columns(self.resource))

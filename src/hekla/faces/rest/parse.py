@@ -371,6 +371,10 @@ def parse_list(
             draft.limit = Sourced(read_value(convert, text, location), position, convert)
         else:
             _parameter(draft, name, text, position, location)
+    if export and (draft.cursor or draft.count):
+        name = "cursor" if draft.cursor else "count"
+        message = f"{name} has no meaning in an export, which holds every row."
+        raise Problem(UNSUPPORTED, message, errors=[Fault(f"query.{name}", message)])
     limit = draft.limit
     if limit is None and not export:
         limit = settings.default_page_size

@@ -78,7 +78,9 @@ def _matches(
 ) -> sa.ColumnElement[bool]:
     if dialect == "sqlite":
         return condition(
-            "CASE WHEN {1} ->> 0 IS NOT NULL THEN {0} LIKE ({1} ->> 0) ESCAPE '\\'"
+            # LIKE is right where both sides are ASCII: as many bytes as characters.
+            "CASE WHEN {1} ->> 0 IS NOT NULL AND length({0}) = octet_length({0})"
+            " THEN {0} LIKE ({1} ->> 0) ESCAPE '\\'"
             " ELSE hekla_icontains(CAST({0} AS BLOB), CAST('a' AS BLOB), {1} ->> 1) END",
             value,
             pattern,
@@ -87,17 +89,25 @@ def _matches(
 
 
 def _indexed(scope: Scope, source: Source) -> list[str] | None:
-    """The columns to look for in the index, or None when there is no index to use."""
+    """The columns to look for in the index, or None when there is no index to use.
+
+    The index knows no masks: where one of the columns has one, the rows are looked through.
+    """
     resource = source.resource
     if scope.dialect != "sqlite" or resource.search_index is None:
         return None
     visible = scope.access.columns(resource)
-    names = [
-        visible[name].source.name
-        for name in resource.search
-        if name in visible and not scope.masked(source, visible[name])
-    ]
-    return names or None
+    columns = [visible[name] for name in resource.search if name in visible]
+    if any(scope.masked(source, column) for column in columns):
+        return None
+    return [column.source.name for column in columns] or None
+
+
+def _ranks(scope: Scope, source: Source) -> bool:
+    """Whether the index's own measure may be told: it counts words in all rows and columns."""
+    visible = scope.access.columns(source.resource)
+    everything = all(name in visible for name in source.resource.search)
+    return everything and scope.access.rows(source.resource) is True
 
 
 def _match_expression(columns: list[str]) -> Any:
@@ -151,7 +161,7 @@ def compile_rank(
     scope: Scope, source: Source, slot: ValueSlot
 ) -> tuple[sa.ColumnElement[Any], bool]:
     """How well a row fits, and whether a greater figure is a better one."""
-    columns = _indexed(scope, source)
+    columns = _indexed(scope, source) if _ranks(scope, source) else None
     if columns is not None:
         index = _index_table(source)
         match = sa.literal_column(

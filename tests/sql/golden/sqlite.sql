@@ -91,7 +91,7 @@ FROM (SELECT t1.id AS id
 FROM tasks AS t1
 WHERE (t1.owner_id = ? OR t1.shared = 1) AND NOT (EXISTS (SELECT 1
 FROM json_each(?) AS word
-WHERE coalesce((CASE WHEN word.value ->> 0 IS NOT NULL THEN t1.title LIKE (word.value ->> 0) ESCAPE '\' ELSE hekla_icontains(CAST(t1.title AS BLOB), CAST('a' AS BLOB), word.value ->> 1) END), 0) = 0)) ORDER BY (SELECT sum(CASE WHEN (CASE WHEN word.value ->> 0 IS NOT NULL THEN t1.title LIKE (word.value ->> 0) ESCAPE '\' ELSE hekla_icontains(CAST(t1.title AS BLOB), CAST('a' AS BLOB), word.value ->> 1) END) THEN 1 ELSE 0 END) AS sum_1
+WHERE coalesce((CASE WHEN word.value ->> 0 IS NOT NULL AND length(t1.title) = octet_length(t1.title) THEN t1.title LIKE (word.value ->> 0) ESCAPE '\' ELSE hekla_icontains(CAST(t1.title AS BLOB), CAST('a' AS BLOB), word.value ->> 1) END), 0) = 0)) ORDER BY (SELECT sum(CASE WHEN (CASE WHEN word.value ->> 0 IS NOT NULL AND length(t1.title) = octet_length(t1.title) THEN t1.title LIKE (word.value ->> 0) ESCAPE '\' ELSE hekla_icontains(CAST(t1.title AS BLOB), CAST('a' AS BLOB), word.value ->> 1) END) THEN 1 ELSE 0 END) AS sum_1
 FROM json_each(?) AS word) DESC, t1.id ASC
  LIMIT ? OFFSET 0) AS p2
 

@@ -124,13 +124,13 @@ class Plan:
 
     def bind(self, values: Sequence[Any], actor: Actor) -> list[Any]:
         """The arguments for the driver, in the order of the statement's parameters."""
-        args = [
-            values[index] if convert is None else convert(values[index])
-            for index, convert in self._slots
-        ]
+        args = []
+        for index, convert in self._slots:
+            value = values[index]
+            args.append(value if convert is None else convert(value))
         # In the order of their places, so that each insertion finds its own.
-        for position, value in self._rest:
-            args.insert(position, value(actor))
+        for position, take in self._rest:
+            args.insert(position, take(actor))
         return args
 
     def careful_sql(self) -> str:

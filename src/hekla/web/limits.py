@@ -29,7 +29,9 @@ def check_address(path: str, query: str, settings: Settings) -> None:
 
 def check_headers(headers: HeaderView, settings: Settings) -> None:
     """Raise Problem ``headers_too_large`` (431) if all headers together are over their limit."""
-    size = sum([len(name) + len(value) + _HEADER_OVERHEAD for name, value in headers.items()])
+    size = 0
+    for name, value in headers.items():
+        size += len(name) + len(value) + _HEADER_OVERHEAD
     if size > settings.max_header_bytes:
         raise Problem(
             HEADERS_TOO_LARGE,

@@ -33,12 +33,14 @@ def plain_headers(request: Request, response: Response) -> list[tuple[str, str]]
         or get("if-none-match") is not None
     ):
         return None
-    headers = response.headers.copy()
-    name, content_type = headers[0] if len(headers) else ("", "")
-    if name != "content-type" or response.header("etag") is not None:
+    own = response.headers
+    first = own[0] if own else None
+    if first is None or first[0] != "content-type":
         return None
-    headers.append(("etag", entity_tag(body)))
-    if len(body) >= SMALLEST and pays(content_type):
+    headers = [*own, ("etag", entity_tag(body))]
+    if len(own) > 1 and response.header("etag") is not None:
+        return None
+    if len(body) >= SMALLEST and pays(first[1]):
         headers.append(_VARY)
     return headers
 

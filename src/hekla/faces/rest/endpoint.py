@@ -30,6 +30,8 @@ __all__ = ["ResourceEndpoint"]
 
 JSON = "application/json"
 _JSON_HEADER = ("content-type", JSON)
+# Of answers that have no other header; nobody changes the headers of a response.
+_JSON_HEADERS = [_JSON_HEADER]
 # A list comes in several forms (RFC 9110 section 12.5.5).
 _VARY = ("vary", "Accept")
 _LIST_FORMS = (JSON, NDJSON, CSV)
@@ -109,7 +111,7 @@ class ResourceEndpoint:
         answer = await self.engine.run(plan, (value,), actor)
         if answer is None:
             raise self._not_found()
-        return Response(200, answer.body, [_JSON_HEADER])
+        return Response(200, answer.body, _JSON_HEADERS)
 
     async def _item(self, request: Request, rest: str) -> Response:
         accept = request.headers.get("accept")

@@ -183,3 +183,17 @@ def test_nobody_is_what_closes_a_column_for_all(tmp_path: Path) -> None:
     for actor in (ANONYMOUS, Actor(1), AUDITOR):
         assert dict(policy.access(actor).relations(app.schema["tasks"])) == {}
         assert dict(policy.access(actor).relations(app.schema["users"])) == {}
+
+
+@pytest.mark.parametrize("path", ["/notes", "/notes/aggregate"])
+async def test_a_search_over_closed_columns_is_one_over_none(tmp_path: Path, path: str) -> None:
+    """Its refusal is the same to the byte as where no column was named for it."""
+    bodies = []
+    for number, search in enumerate(([], ["body"])):
+        app = Hekla(f"sqlite:///{tmp_path / f'{number}.db'}")
+        app.resource(notes, read=everyone, search=search, columns={"body": nobody})
+        request = Request("GET", path, "search=a&count", [("x-request-id", "same")])
+        answer = await app.handle(request)
+        bodies.append((answer.status, answer.body))
+    assert bodies[0] == bodies[1]
+    assert bodies[0][0] == 400

@@ -36,7 +36,7 @@ from hekla.query.ast import (
 )
 from hekla.schema.resource import Column, Relation, Resource
 
-__all__ = ["check_readable", "find_column", "find_relation", "guard", "suggestion"]
+__all__ = ["check_readable", "check_search", "find_column", "find_relation", "guard", "suggestion"]
 
 Q = TypeVar("Q", bound=Select | Aggregate)
 
@@ -81,6 +81,13 @@ def check_readable(access: Access, resource: Resource) -> None:
     """Raise Problem ``forbidden`` if the actor may read no row of ``resource`` at all."""
     if access.rows(resource) is False:
         raise Problem(FORBIDDEN, f"You may not read {resource.name}.")
+
+
+def check_search(access: Access, resource: Resource, location: str = "") -> None:
+    """Raise Problem ``unsupported`` where the actor knows of no column to search in."""
+    if not any(name in access.columns(resource) for name in resource.search):
+        message = f"{resource.name} has no columns to search in."
+        raise Problem(UNSUPPORTED, message, errors=[Fault(location, message)] if location else ())
 
 
 def guard(query: Q, access: Access) -> Q:
@@ -140,5 +147,4 @@ def _condition(condition: Condition | None, resource: Resource, access: Access) 
             relation = find_relation(access, resource, name)
             _condition(where, access.schema[relation.target], access)
         case Search():
-            if not any(name in access.columns(resource) for name in resource.search):
-                raise Problem(UNSUPPORTED, f"{resource.name} has no columns to search in.")
+            check_search(access, resource)

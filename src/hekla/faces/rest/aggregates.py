@@ -18,7 +18,7 @@ from hekla.faces.rest.filters import (
 from hekla.faces.rest.grammar import Reader
 from hekla.faces.rest.parse import Pairs, number, once, search_text
 from hekla.policy.access import Access
-from hekla.policy.guard import check_readable, suggestion
+from hekla.policy.guard import check_readable, check_search, suggestion
 from hekla.query.ast import Aggregate, And, Condition, Having, Measure, Path, Search
 from hekla.schema.resource import Resource
 from hekla.schema.types import Type
@@ -187,9 +187,7 @@ def parse_aggregate(
             convert = number(2**63 - 1, "", "skip")
             offset = Sourced(read_value(convert, text, location), position, convert)
         elif name == "search":
-            if not resource.search:
-                message = f"{resource.name} has no columns to search in."
-                raise Problem(UNSUPPORTED, message, errors=[Fault(location, message)])
+            check_search(access, resource, location)
             budget.spend(location)
             if text.split():
                 convert_words = search_text(settings)

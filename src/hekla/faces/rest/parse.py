@@ -31,7 +31,7 @@ from hekla.faces.rest.filters import (
 )
 from hekla.faces.rest.grammar import Reader, split_list
 from hekla.policy.access import Access
-from hekla.policy.guard import check_readable, find_column, find_relation, suggestion
+from hekla.policy.guard import check_readable, check_search, find_column, find_relation, suggestion
 from hekla.query.ast import (
     And,
     Condition,
@@ -282,9 +282,7 @@ def _parameter(draft: _Draft, name: str, text: str, position: int | None, locati
         case "distinct":
             draft.distinct = read_value(parse_truth, text, location)
         case "search":
-            if not resource.search:
-                message = f"{resource.name} has no columns to search in."
-                raise Problem(UNSUPPORTED, message, errors=[Fault(location, message)])
+            check_search(access, resource, location)
             budget.spend(location)
             if text.split():
                 draft.conditions.append(Search(sourced(search_text(settings))))

@@ -128,7 +128,26 @@ class Writer:
                 return f"{_name(name)}__isnull", "false"
             case Related(name, "none", None):
                 return f"{_name(name)}__isnull", "true"
+            case Related():
+                dotted = self._dotted(resource, condition)
+                if dotted is not None:
+                    return dotted
         return "and", self._group(resource, _and_parts(condition))
+
+    def _dotted(self, resource: ResourceModel, condition: Condition) -> tuple[str, str] | None:
+        """``comments:none.author.name``, if that is all that is asked."""
+        hops = []
+        while isinstance(condition, Related) and condition.where is not None:
+            hops.append(_name(condition.relation))
+            if condition.quantifier != "any":
+                hops[-1] += f":{condition.quantifier}"
+            resource = self.model.resources[resource.relations[condition.relation].target]
+            condition = condition.where
+        if not isinstance(condition, Compare):
+            return None
+        kind = resource.columns[condition.column]
+        path = ".".join((*hops, _column(condition.column, condition.lookup)))
+        return path, _operand(kind, condition.lookup, condition.value)
 
     def _group(self, resource: ResourceModel, parts: Iterable[Condition]) -> str:
         return "(" + ",".join(self._member(resource, part) for part in parts) + ")"
@@ -150,11 +169,19 @@ class Writer:
     # What is embedded
 
     def _includes(self, includes: Iterable[Include]) -> str:
-        return ",".join(map(self._include, includes))
+        return ",".join(text for include in includes for text in self._include(include))
 
-    def _include(self, include: Include) -> str:
+    def _include(self, include: Include) -> list[str]:
+        """A relation with its options; by dots, once for each relation that goes on from it."""
         query = include.query
         target = self.model.resources[query.resource]
+        if query == Select(query.resource, includes=query.includes) and query.includes:
+            # Nothing but the next relation is asked for, so a dot does.
+            return [
+                f"{_name(include.relation)}.{text}"
+                for further in query.includes
+                for text in self._include(further)
+            ]
         options = []
         if query.fields is not None:
             options.append(f"fields:({','.join(map(_name, query.fields))})")
@@ -168,7 +195,7 @@ class Writer:
             options.append(f"and:{self._group(target, _and_parts(query.where))}")
         if query.includes:
             options.append(f"include:({self._includes(query.includes)})")
-        return _name(include.relation) + (f"({','.join(options)})" if options else "")
+        return [_name(include.relation) + (f"({','.join(options)})" if options else "")]
 
     # Figures
 

@@ -36,7 +36,7 @@ _R = TypeVar("_R")
 def examples(count: int) -> settings:
     """``count`` examples, the same every time; with ``HEKLA_SOAK=1`` many more, at random."""
     return settings(
-        max_examples=count * int(os.environ.get("HEKLA_SOAK_FACTOR", "50")) if SOAK else count,
+        max_examples=count * int(os.environ.get("HEKLA_SOAK_FACTOR", "20")) if SOAK else count,
         derandomize=not SOAK,
         database=None,
         deadline=None,

@@ -46,6 +46,7 @@ class TableSpec:
     links: tuple[LinkSpec, ...] = ()
     served: bool = True
     search: tuple[str, ...] = ()
+    indexed: bool = False
     read: RuleSpec = EVERYONE
     column_rules: Mapping[str, RuleSpec] = field(default_factory=dict)
 
@@ -139,6 +140,7 @@ class Model:
                     if name not in gone
                 },
                 search=[name for name in spec.search if name not in gone],
+                search_index=f"{spec.name} index" if spec.indexed else None,
                 hidden=sorted(gone),
                 relations=dict.fromkeys(unrelated),
             )
@@ -154,7 +156,26 @@ class Model:
             for name, rows in data.items():
                 if rows:
                     connection.execute(self.tables[name].insert(), [dict(row) for row in rows])
+            for spec in self.specs.values():
+                if spec.indexed:
+                    connection.exec_driver_sql(_index(spec))
+                    name = _quoted(f"{spec.name} index")
+                    connection.exec_driver_sql(f"INSERT INTO {name} ({name}) VALUES ('rebuild')")
             connection.commit()
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _index(spec: TableSpec) -> str:
+    """The index over the search columns of a table, which keeps no copy of them."""
+    columns = ", ".join(map(_quoted, spec.search))
+    content = spec.name.replace("'", "''")
+    return (
+        f"CREATE VIRTUAL TABLE {_quoted(f'{spec.name} index')} USING fts5({columns},"
+        f" content='{content}', content_rowid={_quoted(spec.key[0])})"
+    )
 
 
 def _resources(model: Model, schema: Schema) -> dict[str, ResourceModel]:

@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from hekla.actor import Actor
 from hekla.query.ast import (
     Aggregate,
     And,
@@ -27,202 +26,20 @@ from hekla.query.ast import (
     Select,
 )
 from tests.property.kinds import Kind, figure_json
-from tests.property.model import Model, RelationModel, ResourceModel
-from tests.property.rules import Data, Row, Truth
+from tests.property.model import ResourceModel
+from tests.property.refusals import Refused, check
+from tests.property.rules import Row
+from tests.property.sight import Sight
 
 __all__ = ["Oracle", "Refused", "Undecided"]
-
-
-class Refused(Exception):
-    """The query may not be asked; ``codes`` are the errors that may be answered."""
-
-    def __init__(self, codes: set[str]) -> None:
-        super().__init__(", ".join(sorted(codes)))
-        self.codes = codes
 
 
 class Undecided(Exception):
     """The order of two rows is said nowhere, and it matters."""
 
 
-class Oracle:
-    """What one actor is to see of the data."""
-
-    def __init__(self, model: Model, data: Data, actor: Actor) -> None:
-        self.model = model
-        self.data = data
-        self.actor = actor
-
-    # What the actor may see
-
-    def decision(self, resource: ResourceModel, column: str) -> Truth:
-        """Whether a column is open (True), closed (False), or open in some rows (None)."""
-        rule = resource.spec.column_rules.get(column)
-        return True if rule is None else rule.decide(self.actor)
-
-    def columns(self, resource: ResourceModel) -> dict[str, Kind]:
-        """The columns that the actor may know of."""
-        return {
-            n: k for n, k in resource.columns.items() if self.decision(resource, n) is not False
-        }
-
-    def readable(self, resource: ResourceModel) -> bool:
-        return resource.spec.read.decide(self.actor) is not False
-
-    def visible(self, resource: ResourceModel) -> list[Row]:
-        """The rows that the actor may see."""
-        return [row for row in self.data[resource.spec.name] if self._seen(resource, row)]
-
-    def _seen(self, resource: ResourceModel, row: Row) -> bool:
-        return resource.spec.read.holds(row, self.data, self.actor) is True
-
-    def value(self, resource: ResourceModel, row: Row, column: str) -> Any:
-        """A value as the actor sees it: NULL where the column's rule does not hold."""
-        rule = resource.spec.column_rules.get(column)
-        if rule is None or rule.holds(row, self.data, self.actor) is True:
-            return row[column]
-        return None
-
-    def relations(self, resource: ResourceModel) -> dict[str, RelationModel]:
-        """The relations that the actor may know of: those over columns that are not closed."""
-        return {
-            name: relation
-            for name, relation in resource.relations.items()
-            if all(
-                self.decision(owner, column) is not False
-                for owner, column in self._columns_of(resource, relation)
-            )
-        }
-
-    def _columns_of(
-        self, resource: ResourceModel, relation: RelationModel
-    ) -> Iterable[tuple[ResourceModel, str]]:
-        near: ResourceModel | None = resource
-        for step in relation.steps:
-            far = self._served(step.table)
-            for here, there in step.pairs:
-                if near is not None:
-                    yield near, here
-                if far is not None:
-                    yield far, there
-            near = far
-
-    def _served(self, table: str) -> ResourceModel | None:
-        return next((r for r in self.model.resources.values() if r.spec.name == table), None)
-
-    def related(self, resource: ResourceModel, row: Row, relation: RelationModel) -> list[Row]:
-        """The rows at the other end of a relation that the actor may see."""
-        near, rows = self._served(resource.spec.name), [row]
-        for step in relation.steps:
-            far = self._served(step.table)
-            found = []
-            for one in rows:
-                for other in self.data[step.table]:
-                    if far is not None and not self._seen(far, other):
-                        continue
-                    pairs = [
-                        (self._raw(near, one, here), self._raw(far, other, there))
-                        for here, there in step.pairs
-                    ]
-                    if all(a is not None and a == b for a, b in pairs):
-                        found.append(other)
-            near, rows = far, found
-        return rows
-
-    def _raw(self, resource: ResourceModel | None, row: Row, column: str) -> Any:
-        return row[column] if resource is None else self.value(resource, row, column)
-
-    # What may be asked
-
-    def check(self, query: Select | Aggregate) -> None:
-        """Raise Refused for a query that names what the actor may not know of."""
-        codes: set[str] = set()
-        self._check(query, self.model.resources[query.resource], codes)
-        if codes:
-            raise Refused(codes)
-
-    def _check(self, query: Select | Aggregate, resource: ResourceModel, codes: set[str]) -> None:
-        if not self.readable(resource):
-            codes.add("forbidden")
-            return
-        self._check_condition(query.where, resource, codes)
-        if isinstance(query, Aggregate):
-            paths = [*query.group_by]
-            for measure in (*query.measures, *(having.measure for having in query.having)):
-                if measure.path is not None:
-                    paths.append(measure.path)
-            for path in paths:
-                self._check_path(path, resource, codes)
-            return
-        for name in query.fields or ():
-            if name not in self.columns(resource):
-                codes.add("unknown_column")
-        for order in query.order_by:
-            self._check_path(order.path, resource, codes)
-        for include in query.includes:
-            target = self._check_relation(include.relation, resource, codes)
-            if target is not None:
-                self._check(include.query, target, codes)
-        if query.cursor and (not self.has_key(resource) or query.distinct):
-            codes.add("unsupported")
-        if query.distinct:
-            chosen = query.fields if query.fields is not None else self.columns(resource)
-            if query.includes or any(
-                order.path.relations or order.path.column not in chosen for order in query.order_by
-            ):
-                codes.add("unsupported")
-
-    def has_key(self, resource: ResourceModel) -> bool:
-        """Whether every visible row shows its key."""
-        key = resource.spec.key
-        return bool(key) and all(self.decision(resource, name) is True for name in key)
-
-    def _check_relation(
-        self, name: str, resource: ResourceModel, codes: set[str]
-    ) -> ResourceModel | None:
-        relation = self.relations(resource).get(name)
-        if relation is None:
-            codes.add("unknown_relation")
-            return None
-        target = self.model.resources[relation.target]
-        if not self.readable(target):
-            codes.add("forbidden")
-            return None
-        return target
-
-    def _check_path(self, path: Path, resource: ResourceModel, codes: set[str]) -> None:
-        at: ResourceModel | None = resource
-        for name in path.relations:
-            assert at is not None
-            here, at = at, self._check_relation(name, at, codes)
-            if at is None:
-                return
-            if here.relations[name].many:
-                codes.add("unsupported")
-                return
-        assert at is not None
-        if path.column not in self.columns(at):
-            codes.add("unknown_column")
-
-    def _check_condition(
-        self, condition: Condition | None, resource: ResourceModel, codes: set[str]
-    ) -> None:
-        match condition:
-            case Compare(column, _, _):
-                if column not in self.columns(resource):
-                    codes.add("unknown_column")
-            case And(parts) | Or(parts):
-                for part in parts:
-                    self._check_condition(part, resource, codes)
-            case Not(inner):
-                self._check_condition(inner, resource, codes)
-            case Related(name, _, where):
-                target = self._check_relation(name, resource, codes)
-                if target is not None:
-                    self._check_condition(where, target, codes)
-            case Search():
-                if not self.searched(resource):
-                    codes.add("unsupported")
+class Oracle(Sight):
+    """Answers queries over what one actor is to see."""
 
     # Conditions
 
@@ -251,10 +68,6 @@ class Oracle:
             case Search(text):
                 return all(any(hits) for hits in self._hits(resource, row, text))
         raise AssertionError(condition)
-
-    def searched(self, resource: ResourceModel) -> list[str]:
-        known = self.columns(resource)
-        return [name for name in resource.spec.search if name in known]
 
     def _hits(self, resource: ResourceModel, row: Row, text: str) -> list[list[bool]]:
         """For each word of ``text``, in which of the search columns it occurs."""
@@ -320,7 +133,7 @@ class Oracle:
 
     def select(self, query: Select) -> list[Any]:
         """The JSON of the rows that a query selects, with paging."""
-        self.check(query)
+        check(self, query)
         resource = self.model.resources[query.resource]
         return self._page(resource, self.visible(resource), query)
 
@@ -379,7 +192,7 @@ class Oracle:
 
     def aggregate(self, query: Aggregate) -> list[dict[str, Any]]:
         """The JSON of the groups of an aggregation, with paging."""
-        self.check(query)
+        check(self, query)
         resource = self.model.resources[query.resource]
         groups: dict[tuple[Any, ...], list[Row]] = {} if query.group_by else {(): []}
         for row in self.visible(resource):

@@ -163,7 +163,8 @@ def _table_between(draw: Draw, name: str, others: Sequence[TableSpec]) -> TableS
     if draw(st.booleans()):
         kind = KINDS[draw(st.sampled_from(("int", "text", "date")))]
         columns.append(ColumnSpec("note", kind))
-    return TableSpec(name, tuple(columns), key, (one, other), served=draw(st.booleans()))
+    served = draw(st.sampled_from((True, True, False)))
+    return TableSpec(name, tuple(columns), key, (one, other), served=served)
 
 
 @st.composite
@@ -173,7 +174,7 @@ def tables(draw: Draw) -> list[TableSpec]:
     specs: list[TableSpec] = []
     for name in names:
         specs.append(draw(_table(name, tuple(specs))))
-    if draw(st.booleans()):
+    if draw(st.sampled_from((True, True, False))):
         specs.append(draw(_table_between("links", tuple(specs))))
     return specs
 
@@ -314,13 +315,25 @@ def fits(spec: TableSpec, rows: Sequence[Mapping[str, Any]], row: Mapping[str, A
 
 
 @st.composite
-def worlds(draw: Draw, *, closing: bool = False) -> World:
-    """A database with rules, and an actor; ``closing``: to whom columns are closed for sure."""
+def worlds(draw: Draw, *, closing: bool = False, indexing: bool = False) -> World:
+    """A database with rules, and an actor.
+
+    ``closing``: some columns are closed to the actor for sure; ``indexing``: what can be
+    searched may have an index.
+    """
     specs = draw(tables())
     specs = [draw(ruled(spec, specs)) for spec in specs]
     if closing:
         specs = [draw(closed(spec)) for spec in specs]
+    if indexing:
+        specs = [replace(spec, indexed=_can_index(spec) and draw(st.booleans())) for spec in specs]
     return World(Model(specs), draw(rows_of(specs)), draw(actors()))
+
+
+def _can_index(spec: TableSpec) -> bool:
+    """An index needs text, and a key that is the number of the row."""
+    kinds = [spec.kind(name).name for name in spec.key]
+    return kinds == ["int"] and bool(spec.search) and "rowid" not in spec.search
 
 
 @st.composite

@@ -101,7 +101,7 @@ class Client:
 
     def request(self) -> tuple[str, str]:
         """A URL, and the form to ask for."""
-        forms = ["list", "list", "list", "aggregate", "item", "wrong", "wrong", "index"]
+        forms = ["list", "list", "list", "aggregate", "item", "search", "wrong", "wrong", "index"]
         accept = ""
         match self.draw(st.sampled_from(forms)):
             case "list":
@@ -115,6 +115,8 @@ class Client:
                 url = self.writer.aggregate(query)
             case "item":
                 url = self.item()
+            case "search":
+                url = self.search()
             case "wrong":
                 url = self.wrong()
             case _:
@@ -124,6 +126,20 @@ class Client:
     def resource(self) -> ResourceModel:
         resources = self.world.model.resources
         return resources[self.draw(st.sampled_from(list(resources)))]
+
+    def search(self) -> str:
+        """A search for words that are in one of the databases, hidden or not."""
+        resource = self.resource()
+        data = self.draw(st.sampled_from(self.datas))
+        texts = [
+            row[name].replace("\0", " ")
+            for row in data[resource.spec.name]
+            for name in resource.spec.search
+            if row[name] is not None
+        ]
+        words = [word for text in texts for word in text.split()] or ["a"]
+        chosen = self.draw(st.lists(st.sampled_from(words), min_size=1, max_size=3))
+        return address(resource.name, [("search", " ".join(chosen))])
 
     def item(self) -> str:
         """A row of either database, hidden or not, or one that is in neither."""
@@ -205,7 +221,7 @@ def compare(client: Client, one: Running, other: Running, actor: Actor) -> None:
 
 
 @examples(90)
-@given(st.data(), worlds())
+@given(st.data(), worlds(indexing=True))
 def test_what_is_hidden_changes_no_answer(data: st.DataObject, world: World) -> None:
     """Hidden rows and values may be any, or none: every answer stays the same to the byte."""
     note(repr(world))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,6 +134,10 @@ class _Served:
 
     async def startup(self) -> None:
         await self._app.startup()
+        # What is there now stays: the collector, which the command line held back while
+        # everything was imported, need not look at it again.
+        gc.freeze()
+        gc.enable()
         self._tell()
 
     def _tell(self) -> None:

@@ -6,6 +6,7 @@ docs/reference/types.md, so that both would have to be wrong in the same way.
 
 from __future__ import annotations
 
+import calendar
 import json
 import math
 import re
@@ -22,6 +23,7 @@ __all__ = ["PlainReading", "canonical"]
 _MOMENT = re.compile(
     r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d(?:\.\d{1,9})?) ?(Z|[+-]\d\d:\d\d)?", re.ASCII
 )
+_LAST_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
 def canonical(value: Any) -> str:
@@ -86,7 +88,8 @@ class _Column:
         )
 
     def _shown_text(self, text: str) -> Any:
-        if self.kind == "datetime" and (match := _MOMENT.fullmatch(text)):
+        match = _MOMENT.fullmatch(text)
+        if self.kind == "datetime" and match and _exists(text):
             return f"{match[1]}T{match[2]}{match[3] or 'Z'}"
         if self.kind == "uuid" and re.fullmatch("[0-9a-fA-F]{32}", text):
             return "-".join(re.fullmatch("(.{8})(.{4})(.{4})(.{4})(.{12})", text.lower()).groups())  # type: ignore[union-attr]
@@ -106,6 +109,21 @@ class _Column:
             if text is not None:
                 return json.loads(text)
         return b64encode(value).decode()
+
+
+def _exists(moment: str) -> bool:
+    """Whether what is written as a moment is one of the calendar and the clock."""
+    year, month, day, hour, minute, second, *_ = (int(n) for n in re.findall(r"\d+", moment))
+    zone = re.search(r"[+-](\d\d):(\d\d)$", moment)
+    return (
+        1 <= month <= 12
+        and 1 <= day <= _LAST_DAYS[month - 1]
+        and ((month, day) != (2, 29) or calendar.isleap(year))
+        and hour < 24
+        and minute < 60
+        and second < 60
+        and (zone is None or (int(zone[1]) < 24 and int(zone[2]) < 60))
+    )
 
 
 def _refuse(constant: str) -> Any:

@@ -219,6 +219,47 @@ def test_a_guarded_column_gives_what_does_not_fit_as_it_is_stored(name: str) -> 
     assert column.careful_json() == list(expected.values())
 
 
+# What is written as a moment, and how it stands in JSON.
+MOMENTS = {
+    "'2026-02-28 23:59:59'": '"2026-02-28T23:59:59Z"',
+    "'2026-02-28T23:59:59.999999'": '"2026-02-28T23:59:59.999999Z"',
+    "'2024-02-29 00:00:00'": '"2024-02-29T00:00:00Z"',
+    "'2024-02-29 00:00:00.5'": '"2024-02-29T00:00:00.5Z"',
+    "'9999-12-31 23:59:59.999999'": '"9999-12-31T23:59:59.999999Z"',
+    # 2000 was a leap year, 1900 and 2100 were not; RFC 3339 has a year 0, a leap year.
+    "'2000-02-29 12:00:00'": '"2000-02-29T12:00:00Z"',
+    "'2100-02-29 12:00:00'": '"2100-02-29 12:00:00"',
+    "'1900-02-29 12:00:00+01:00'": '"1900-02-29 12:00:00+01:00"',
+    "'0000-02-29 12:00:00'": '"0000-02-29T12:00:00Z"',
+    "'0000-02-29 12:00:00Z'": '"0000-02-29T12:00:00Z"',
+    "'2026-02-30 25:61:61'": '"2026-02-30 25:61:61"',
+    "'2026-02-30 12:00:00'": '"2026-02-30 12:00:00"',
+    "'2026-02-30 12:00:00.000001'": '"2026-02-30 12:00:00.000001"',
+    "'2026-02-30T12:00:00Z'": '"2026-02-30T12:00:00Z"',
+    "'2026-02-30 12:00:00Z'": '"2026-02-30 12:00:00Z"',
+    "'2026-04-31 12:00:00'": '"2026-04-31 12:00:00"',
+    "'2026-13-01 12:00:00'": '"2026-13-01 12:00:00"',
+    "'2026-00-01 12:00:00'": '"2026-00-01 12:00:00"',
+    "'2026-01-00 12:00:00'": '"2026-01-00 12:00:00"',
+    "'2026-01-31 24:00:00'": '"2026-01-31 24:00:00"',
+    "'2026-01-05 24:00:00'": '"2026-01-05 24:00:00"',
+    "'2026-01-31 24:00:00.5'": '"2026-01-31 24:00:00.5"',
+    "'2026-01-31 12:60:00'": '"2026-01-31 12:60:00"',
+    "'2026-01-31 12:00:60'": '"2026-01-31 12:00:60"',
+    "'2026-01-31 12:00:00+24:00'": '"2026-01-31 12:00:00+24:00"',
+    "'2026-01-31 12:00:00+05:60'": '"2026-01-31 12:00:00+05:60"',
+    # The bytes of 2026-01-31 12:00:00.
+    "x'323032362d30312d33312031323a30303a3030'": '"MjAyNi0wMS0zMSAxMjowMDowMA=="',
+}
+
+
+def test_what_is_no_moment_is_not_dressed_up_as_one() -> None:
+    """A text that only looks like a moment stays as it is stored, without T and Z put in."""
+    column = SqliteColumn(sa.DateTime(), *MOMENTS, declared="DATETIME")
+    assert dict(zip(MOMENTS, column.json(guarded=True), strict=True)) == MOMENTS
+    assert dict(zip(MOMENTS, column.careful_json(), strict=True)) == MOMENTS
+
+
 @pytest.mark.parametrize("name", VALUES)
 def test_text_that_is_not_valid_is_given_with_replacements(name: str) -> None:
     """Bytes that are no UTF-8 break the fast form; the careful one shows U+FFFD for them."""

@@ -10,7 +10,7 @@ import math
 import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final
@@ -24,9 +24,10 @@ _Value = int | float | str | bytes | None
 
 _ENCODINGS: Final = {b"a": "utf-8", b"a\0": "utf-16-le", b"\0a": "utf-16-be"}
 
+_HOUR: Final = "(?:[01][0-9]|2[0-3])"
 _TIMESTAMP: Final = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?)"
-    r" ?([Zz]|[+-][0-9]{2}:[0-9]{2})?"
+    r"([0-9]{4})-([0-9]{2}-[0-9]{2})"
+    rf"[Tt ]({_HOUR}:[0-5][0-9]:[0-5][0-9](?:\.[0-9]{{1,9}})?) ?([Zz]|[+-]{_HOUR}:[0-5][0-9])?"
 )
 
 
@@ -100,11 +101,21 @@ def _stored(value: _Value) -> _Value:
 
 
 def _timestamp(value: _Value) -> _Value:
-    """RFC 3339 of a text that reads as date and time; any other value as it is."""
+    """RFC 3339 of a text that is a date of the calendar and a time; any other value as it is."""
     if isinstance(value, str) and (match := _TIMESTAMP.fullmatch(value)):
-        date, time, zone = match.groups()
-        return f"{date}T{time}{(zone or 'Z').upper()}"
+        year, day, time, zone = match.groups()
+        if _in_calendar(int(year), day):
+            return f"{year}-{day}T{time}{(zone or 'Z').upper()}"
     return _stored(value)
+
+
+def _in_calendar(year: int, day: str) -> bool:
+    try:
+        # Every 400 years the calendar is the same; Python's has no year 0, SQLite's has.
+        date.fromisoformat(f"{2000 + year % 400}-{day}")
+    except ValueError:
+        return False
+    return True
 
 
 def _interval(value: _Value) -> _Value:

@@ -40,8 +40,13 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 AFTER_ALL: Final = ":"
 """A text that sorts after all that begin with a digit."""
 
-_SECONDS: Final = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9][ T][0-9][0-9]:[0-9][0-9]:[0-9][0-9]"
-_MICROSECONDS: Final = _SECONDS + ".[0-9][0-9][0-9][0-9][0-9][0-9]"
+# SQLite's datetime() writes what it has read with a space and without a fraction, NULL if it is
+# no time, and 2 March for 30 February: what is not equal to that is no moment of the calendar.
+_EXISTS: Final = "{0} IN (datetime({0}), replace(datetime({0}), ' ', 'T'))"
+_REAL_MOMENT: Final = (
+    "CASE WHEN substr({0}, 20) GLOB '.[0-9][0-9][0-9][0-9][0-9][0-9]'"
+    f" THEN {_EXISTS.replace('{0}', 'substr({0}, 1, 19)')} ELSE {_EXISTS} END"
+)
 
 
 @dataclass(frozen=True)
@@ -204,9 +209,7 @@ class DateTime(Stamped):
     ) -> sa.ColumnElement[Any]:
         match dialect:
             case "sqlite":
-                looks = "length({0}) = 26"
-                if guarded:
-                    looks = f"{{0}} GLOB '{_MICROSECONDS}' OR {{0}} GLOB '{_SECONDS}'"
+                looks = _REAL_MOMENT if guarded else "length({0}) = 26"
                 return expression(
                     f"CASE WHEN {looks} THEN replace({{0}}, ' ', 'T') || 'Z'"
                     " WHEN {0} IS NOT NULL THEN hekla_timestamp({0}) END",

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from hekla.schema.types import Dialect
 
-__all__ = ["Row", "Statement", "Store"]
+__all__ = ["Row", "Statement", "Store", "Transaction"]
 
 Row = tuple[Any, ...]
+T = TypeVar("T")
 
 
 class Statement(Protocol):
@@ -28,6 +29,28 @@ class Statement(Protocol):
         """A slower text with the same rows and parameters that withstands any stored value.
 
         It is asked for when ``sql`` met a value that does not fit the type of its column.
+        """
+
+
+class Transaction(Protocol):
+    """What a work sees of the database: its own changes and all that was committed before.
+
+    Every statement runs to its end. What a constraint refuses raises
+    :class:`~hekla.store.constraints.ConstraintFailed` and leaves no trace, so the work may go
+    on; anything else that goes wrong is a Problem.
+    """
+
+    async def fetch(self, sql: str, args: Sequence[Any] = ()) -> Row | None:
+        """The first row, or None where there is none."""
+
+    async def fetch_all(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
+        """All rows."""
+
+    def context(self, actor: str | None, request: str | None) -> None:
+        """From now on ``hekla_actor()`` and ``hekla_request()`` give these to triggers.
+
+        Until then both are NULL. ``hekla_now()`` is the moment when the work first asked for
+        it: RFC 3339, in UTC, to the microsecond.
         """
 
 
@@ -66,3 +89,30 @@ class Store(Protocol):
 
     async def explain(self, statement: Statement, args: Sequence[Any]) -> list[str]:
         """How the database goes about it, a line a step, indented by two spaces a level."""
+
+    def prepare_writer(self, statements: Sequence[str]) -> None:
+        """Have these run on every connection that is going to write, such as TEMP triggers.
+
+        Only before ``start``, which raises OperatorError if one of them cannot be run.
+        """
+
+    def write(
+        self,
+        work: Callable[[Transaction], Coroutine[Any, Any, T]],
+        *,
+        single: bool = False,
+        heavy: bool = False,
+    ) -> Awaitable[T]:
+        """Run ``work`` in a transaction; what it returns, once that is durable.
+
+        The work awaits nothing but its transaction, and has no effect but through it: it may
+        be run more than once before its result is given out, also on another thread. What it
+        raises undoes all it did, and is raised here; so is ConstraintFailed for a constraint
+        that is only checked at the end. If the commit fails, nothing of the work is there.
+
+        ``single``: it is one statement, or nothing after its first change can fail. ``heavy``:
+        it is known to take longer than the event loop should wait. A caller that is cancelled
+        before the work began takes it back; later it runs on.
+
+        Raises Problem: STORE_BUSY, STORE_FULL, STORE_UNAVAILABLE, STATEMENT_TIMEOUT.
+        """

@@ -5,27 +5,30 @@ from __future__ import annotations
 import os
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import apsw
 
 from hekla import errors
-from hekla.errors import Problem
+from hekla.errors import OperatorError, Problem
 from hekla.settings import Settings
 from hekla.store.body import UTF_8, as_utf8
 from hekla.store.connection import open_connection
 from hekla.store.faults import FAILURES, is_busy, is_unfit_value, problem_of
 from hekla.store.location import Location
-from hekla.store.protocol import Row, Statement
+from hekla.store.protocol import Row, Statement, Transaction
 from hekla.store.readers import Readers
 from hekla.store.stream import Export
+from hekla.store.writer import Writer
 
 if TYPE_CHECKING:
     from hekla.schema.types import Dialect
 
 __all__ = ["SqliteStore"]
+
+T = TypeVar("T")
 
 # Steps of SQLite's machine between two looks at the clock: some 100 microseconds, as a rule.
 _STEPS = 4000
@@ -78,6 +81,8 @@ class SqliteStore:
         self._habits: OrderedDict[str, _Habit] = OrderedDict()
         self._inline: apsw.Connection | None = None
         self._readers: Readers | None = None
+        self._writer: Writer | None = None
+        self._writer_statements: Sequence[str] = ()
         self._exports: set[Export] = set()
         self._identity: tuple[int, int] | None = None
         self._encoding, self._recodes = UTF_8, False
@@ -89,8 +94,8 @@ class SqliteStore:
         if self._inline is not None:
             return
         if not self.location.read_only:
-            # Readers cannot bring the database into WAL mode.
-            open_connection(self.location, self.settings, query_only=False).close()
+            # First, since readers cannot bring the database into WAL mode.
+            self._writer = Writer(self._open_writer(), self.settings)
         inline = open_connection(
             self.location, self.settings, query_only=True, busy_timeout=0, statements=_PREPARED
         )
@@ -108,8 +113,10 @@ class SqliteStore:
         )
 
     async def close(self) -> None:
-        inline, readers = self._inline, self._readers
+        inline, readers, writer = self._inline, self._readers, self._writer
         self._clear()
+        if writer is not None:
+            await writer.close()
         for export in tuple(self._exports):
             export.leave()
         if readers is not None:
@@ -118,7 +125,7 @@ class SqliteStore:
             inline.close(True)
 
     def _clear(self) -> None:
-        self._inline = self._readers = None
+        self._inline = self._readers = self._writer = None
         self._execute = _not_started
         self._habits.clear()
 
@@ -168,6 +175,34 @@ class SqliteStore:
         finally:
             self._exports.discard(export)
             export.leave()
+
+    def prepare_writer(self, statements: Sequence[str]) -> None:
+        self._writer_statements = tuple(statements)
+
+    def write(
+        self,
+        work: Callable[[Transaction], Coroutine[Any, Any, T]],
+        *,
+        single: bool = False,
+        heavy: bool = False,
+    ) -> Awaitable[T]:
+        if self._writer is None:
+            _not_writable(self._inline is not None)
+        return self._writer.submit(work, single, heavy)
+
+    def _open_writer(self) -> apsw.Connection:
+        connection = open_connection(
+            self.location, self.settings, query_only=False, statements=_PREPARED
+        )
+        for statement in self._writer_statements:
+            try:
+                connection.execute(statement).fetchall()
+            except apsw.Error as exc:
+                connection.close(True)
+                raise OperatorError(f"{self.location}: {exc}, in: {statement}") from exc
+        # From here on whoever waits for a lock does so without holding up the loop.
+        connection.set_busy_timeout(0)
+        return connection
 
     @contextmanager
     def connection(self) -> Iterator[apsw.Connection]:
@@ -305,3 +340,9 @@ class _Text:
 
 def _not_started(*_: Any) -> NoReturn:
     raise Problem(errors.STORE_UNAVAILABLE, "The database is not open.")
+
+
+def _not_writable(started: bool) -> NoReturn:
+    if not started:
+        _not_started()
+    raise Problem(errors.STORE_UNAVAILABLE, "The database is open for reading only.")

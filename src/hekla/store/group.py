@@ -1,0 +1,210 @@
+"""Group commit: several works in one SQLite transaction, where one that fails harms no other."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import apsw
+
+from hekla.store.constraints import CONSTRAINT_ERRORS, ConstraintFailed, constraint_failed
+from hekla.store.faults import is_busy, problem_of
+from hekla.store.transaction import SqliteTransaction, over
+
+__all__ = ["GroupRunner", "Run", "RunAgain"]
+
+_DEFERRED = apsw.SQLITE_DBSTATUS_DEFERRED_FKS
+# So many groups after a work had to be undone, each work gets its savepoint at once.
+_CAREFUL_GROUPS = 64
+# Steps of SQLite's machine between two looks at the clock, and how many times its budget of
+# work a statement may take on the clock: as for reads.
+_STEPS = 4000
+_PATIENCE = 4
+
+
+class RunAgain(Exception):
+    """The group was rolled back through no fault of most of it, and has to be run again."""
+
+
+@dataclass(slots=True)
+class Run:
+    """What became of a group: ``ran`` waits for the commit, ``left`` has to be run (again).
+
+    ``slow`` are works that were stopped since they took too long, ``refused`` have their error.
+    """
+
+    ran: list[SqliteTransaction] = field(default_factory=list)
+    left: list[SqliteTransaction] = field(default_factory=list)
+    slow: list[SqliteTransaction] = field(default_factory=list)
+    refused: list[SqliteTransaction] = field(default_factory=list)
+
+
+class GroupRunner:
+    """Runs groups of works on one connection; used by one thread at a time.
+
+    A savepoint costs as much as an insert, and is needed only for a work that fails after it
+    has changed something. So a group is first run without them. If such a work turns up, all
+    is rolled back and the group run again, with a savepoint for each: nothing was given out.
+    """
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self.connection = connection
+        self.stopping = False
+        self._execute: Callable[..., Any] = connection.cursor().execute
+        self._current: SqliteTransaction | None = None
+        self._lost: Exception | None = None
+        self._lost_error: Exception | None = None
+        self._careful = 0
+        self._defers = self._checks = False
+        self._clock: Callable[[], float] = time.perf_counter
+        self._budget = self._worked = self._began = 0.0
+        connection.set_progress_handler(self._is_over, _STEPS)
+        for name in ("hekla_actor", "hekla_request", "hekla_now"):
+            connection.create_scalar_function(
+                name, self._function(name), 0, flags=apsw.SQLITE_INNOCUOUS
+            )
+
+    def run(
+        self, group: Sequence[SqliteTransaction], seconds: float, budget: float, *, inline: bool
+    ) -> Run:
+        """Run works of the group until it took ``seconds``; raises apsw.Error if it cannot begin.
+
+        Each may take ``budget`` seconds: of the processor's time if ``inline``, so that a busy
+        machine does not make it look long. If any work ``ran``, the transaction is left open
+        for :meth:`commit`.
+        """
+        self._clock = time.thread_time if inline else time.perf_counter
+        self._budget = budget
+        self._lost = self._lost_error = None
+        self._execute("begin immediate")
+        try:
+            return self._run(group, seconds)
+        except BaseException:
+            self.roll_back()
+            raise
+
+    def _run(self, group: Sequence[SqliteTransaction], seconds: float) -> Run:
+        execute, changes = self._execute, self.connection.total_changes
+        careful = self._careful > 0
+        if careful:
+            self._careful -= 1
+        self._checks = careful and self._defers
+        changed = changes()
+        end = time.perf_counter() + seconds
+        for number, work in enumerate(group):
+            kept = careful and (self._defers or not work.single)
+            if kept:
+                execute("savepoint hekla_work")
+            self._send(work)
+            if self._lost is not None:
+                return self._without(group, number, self._lost)
+            if work.error is None and self._checks and self.connection.status(_DEFERRED)[0]:
+                work.error = ConstraintFailed("foreign_key")
+            if work.error is not None and changes() != changed:
+                if not kept:
+                    work.single = False
+                    self._careful = _CAREFUL_GROUPS
+                    self.roll_back()
+                    return Run(left=list(group))
+                execute("rollback to hekla_work")
+            if kept:
+                execute("release hekla_work")
+            changed = changes()
+            if time.perf_counter() > end:
+                return Run(ran=list(group[: number + 1]), left=list(group[number + 1 :]))
+        return Run(ran=list(group))
+
+    def commit(self) -> Exception | None:
+        """Make durable what ran, or return why it is not: then nothing of it is there."""
+        try:
+            self._execute("commit")
+        except apsw.Error as exc:
+            self.roll_back()
+            if isinstance(exc, CONSTRAINT_ERRORS) and not self._checks:
+                # One of them left a deferred foreign key open: find out which.
+                self._defers = True
+                self._careful = _CAREFUL_GROUPS
+                return RunAgain()
+            return exc
+        return None
+
+    def roll_back(self) -> None:
+        """End the transaction, if there still is one."""
+        if self.connection.in_transaction:
+            self._execute("rollback")
+
+    def _send(self, work: SqliteTransaction) -> None:
+        """Run one work from beginning to end, into its ``result`` or ``error``."""
+        self._current = work
+        self._began = 0.0
+        work.begin(self._execute, self._failed)
+        try:
+            steps = work.work(work)
+            steps.send(None)
+        except StopIteration as end:
+            work.result = end.value
+        except BaseException as exc:  # noqa: BLE001 - it is handed to whoever asked
+            work.error = exc
+        else:
+            with contextlib.suppress(RuntimeError):
+                steps.close()
+            work.error = RuntimeError("a work waited for something else than its transaction")
+        work.execute = over
+        self._current = None
+
+    def _failed(self, error: Exception, sql: str) -> Exception:
+        """What an error of a statement is to the work."""
+        raised: Exception
+        if isinstance(error, CONSTRAINT_ERRORS):
+            raised = constraint_failed(error, self._ask)
+        else:
+            raised = problem_of(error, sql)
+        stopped = isinstance(error, apsw.InterruptError) or is_busy(error)
+        if (stopped or not self.connection.in_transaction) and self._lost is None:
+            self._lost, self._lost_error = error, raised
+            if self._current is not None:
+                self._current.execute = self._again
+        return raised
+
+    def _again(self, *_: object) -> None:
+        raise self._lost or RuntimeError
+
+    def _without(self, group: Sequence[SqliteTransaction], number: int, lost: Exception) -> Run:
+        """Leave out the work for which SQLite rolled everything back, or for which it must be."""
+        self.roll_back()
+        if is_busy(lost):
+            raise lost
+        work = group[number]
+        work.error = work.error or self._lost_error
+        run = Run(left=[*group[:number], *group[number + 1 :]])
+        (run.slow if isinstance(lost, apsw.InterruptError) else run.refused).append(work)
+        return run
+
+    def _is_over(self) -> bool:
+        """Called every so many steps of a statement: is its work's budget used up?"""
+        if self._current is None:
+            return False
+        if self._began == 0.0:
+            self._worked, self._began = self._clock(), time.perf_counter()
+            return self.stopping
+        return (
+            self.stopping
+            or self._clock() - self._worked > self._budget
+            or time.perf_counter() - self._began > _PATIENCE * self._budget
+        )
+
+    def _ask(self, sql: str, args: tuple[Any, ...]) -> Any:
+        rows = self.connection.execute(sql, args).fetchall()
+        return rows[0][0] if rows else None
+
+    def _function(self, name: str) -> Callable[..., str | None]:
+        """What the SQL function ``name`` is on this connection: the current work's own."""
+
+        def value(*_: object) -> str | None:
+            work = self._current
+            return None if work is None else getattr(work, name)()
+
+        return value

@@ -1,0 +1,94 @@
+"""One work on an SQLite store: what was asked, the transaction it sees, and how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+
+from hekla.store.faults import FAILURES
+from hekla.store.protocol import Row
+
+__all__ = ["SqliteTransaction", "Work"]
+
+Work = Callable[["SqliteTransaction"], Coroutine[Any, Any, Any]]
+
+
+class SqliteTransaction:
+    """A work and what becomes of it. See :class:`hekla.store.protocol.Transaction`.
+
+    Its methods never suspend, so the work is one ``send`` from beginning to end. It may be run
+    again from the beginning, for as long as its result was not given out.
+    """
+
+    __slots__ = (
+        "_actor",
+        "_moment",
+        "_request",
+        "deadline",
+        "error",
+        "execute",
+        "failed",
+        "future",
+        "result",
+        "single",
+        "work",
+    )
+
+    def __init__(self, work: Work, single: bool, future: asyncio.Future[Any]) -> None:
+        self.work = work
+        self.single = single
+        self.future = future
+        self.deadline = 0.0
+        self.execute: Callable[..., Any] = over
+
+    def begin(
+        self, execute: Callable[..., Any], failed: Callable[[Exception, str], Exception]
+    ) -> None:
+        """From now on statements are run by ``execute``; ``failed`` says what an error means."""
+        self.execute = execute
+        self.failed = failed
+        self.error: BaseException | None = None
+        self.result: Any = None
+        self._actor: str | None = None
+        self._request: str | None = None
+        self._moment: str | None = None
+
+    async def fetch(self, sql: str, args: Sequence[Any] = ()) -> Row | None:
+        try:
+            # To the end: a statement that is left in the middle has not checked everything.
+            rows: list[Row] = self.execute(sql, args).fetchall()
+        except FAILURES as exc:
+            raise self.failed(exc, sql) from exc
+        return rows[0] if rows else None
+
+    async def fetch_all(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
+        try:
+            rows: list[Row] = self.execute(sql, args).fetchall()
+        except FAILURES as exc:
+            raise self.failed(exc, sql) from exc
+        return rows
+
+    def context(self, actor: str | None, request: str | None) -> None:
+        self._actor = actor
+        self._request = request
+
+    # What the functions of the same names give to SQL.
+
+    def hekla_actor(self) -> str | None:
+        return self._actor
+
+    def hekla_request(self) -> str | None:
+        return self._request
+
+    def hekla_now(self) -> str:
+        if self._moment is None:
+            moment = datetime.now(UTC).replace(tzinfo=None)
+            self._moment = moment.isoformat(timespec="microseconds") + "Z"
+        return self._moment
+
+
+def over(*_: object) -> NoReturn:
+    """Stand in for ``execute`` once the work is over."""
+    raise RuntimeError("a transaction was used outside of its work")

@@ -62,6 +62,7 @@ NOT_IMPLEMENTED = _code("not_implemented", 501, "The server does not know this m
 STORE_UNAVAILABLE = _code("store_unavailable", 503, "The database cannot be reached")
 STORE_BUSY = _code("store_busy", 503, "The database is busy")
 STATEMENT_TIMEOUT = _code("statement_timeout", 504, "The query took too long")
+STORE_FULL = _code("store_full", 507, "The database has no room left")
 
 
 class Problem(Exception):

@@ -94,19 +94,29 @@ def problem_of(error: Exception, sql: str = "") -> Problem:
         )
     if isinstance(error, apsw.CorruptError | apsw.NotADBError | apsw.FormatError):
         return Problem(errors.STORE_UNAVAILABLE, "The database file is damaged.")
+    if isinstance(error, apsw.FullError):
+        return Problem(
+            errors.STORE_FULL, "The disk of the database is full. Nothing of the write was kept."
+        )
+    if isinstance(error, apsw.ReadOnlyError):
+        return Problem(errors.STORE_UNAVAILABLE, _read_only(error))
     if isinstance(error, _UNAVAILABLE):
         return Problem(
-            errors.STORE_UNAVAILABLE, "The database cannot be read now.", headers=RETRY_AFTER
+            errors.STORE_UNAVAILABLE, "The database cannot be reached now.", headers=RETRY_AFTER
         )
     return Problem(errors.INTERNAL, "The database did not accept the query.")
+
+
+def _read_only(error: apsw.ReadOnlyError) -> str:
+    if error.extendedresult == apsw.SQLITE_READONLY_DBMOVED:
+        return "The database file was moved or replaced."
+    return "The database cannot be written to now."
 
 
 _UNAVAILABLE = (
     apsw.IOError,
     apsw.CantOpenError,
-    apsw.FullError,
     apsw.NoMemError,
-    apsw.ReadOnlyError,
     apsw.PermissionsError,
     apsw.ProtocolError,
     apsw.ConnectionClosedError,

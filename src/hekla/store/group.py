@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ _CAREFUL_GROUPS = 64
 # work a statement may take on the clock: as for reads.
 _STEPS = 4000
 _PATIENCE = 4
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class RunAgain(Exception):
@@ -128,7 +130,7 @@ class GroupRunner:
                 self._defers = True
                 self._careful = _CAREFUL_GROUPS
                 return RunAgain()
-            return exc
+            return self._cause(exc)
         return None
 
     def roll_back(self) -> None:
@@ -161,13 +163,19 @@ class GroupRunner:
         if isinstance(error, CONSTRAINT_ERRORS):
             raised = constraint_failed(error, self._ask)
         else:
-            raised = problem_of(error, sql)
+            raised = problem_of(self._cause(error), sql)
         stopped = isinstance(error, apsw.InterruptError) or is_busy(error)
         if (stopped or not self.connection.in_transaction) and self._lost is None:
             self._lost, self._lost_error = error, raised
             if self._current is not None:
                 self._current.execute = self._again
         return raised
+
+    def _cause(self, error: Exception) -> Exception:
+        """The error, or that there is no room where SQLite only says that it cannot write."""
+        if isinstance(error, apsw.IOError) and self.connection.system_errno in _NO_ROOM:
+            return apsw.FullError(str(error))
+        return error
 
     def _again(self, *_: object) -> None:
         raise self._lost or RuntimeError

@@ -71,6 +71,17 @@ def _decide(rule: Rule, signed_in: bool, roles: frozenset[str]) -> Rule | bool:
     return replaced
 
 
+def tables_of(rules: Iterable[Rule]) -> frozenset[str]:
+    """The names, in lower case, by which ``rules`` speak of tables in questions of their own."""
+    named = (
+        getattr(element, "name", None)
+        for rule in rules
+        for element in visitors.iterate(rule)
+        if isinstance(element, sa.FromClause)
+    )
+    return frozenset(name.lower() for name in named if name is not None)
+
+
 def roles_of(rules: Iterable[Rule]) -> frozenset[str]:
     """The names of all roles that ``rules`` speak of."""
     return frozenset(
@@ -85,11 +96,18 @@ class Access:
     """What may be read of each resource, for one combination of sign-in and roles."""
 
     def __init__(
-        self, schema: Schema, rules: Mapping[str, Rules], signed_in: bool, roles: frozenset[str]
+        self,
+        schema: Schema,
+        rules: Mapping[str, Rules],
+        signed_in: bool,
+        roles: frozenset[str],
+        tables: frozenset[str],
     ) -> None:
         self.schema = schema
         self.signed_in = signed_in
         self.roles = roles
+        # Names that mean a table inside a rule: no alias around it may be called the same.
+        self.tables = tables
         self._rows: dict[str, Rule | bool] = {}
         self._columns: dict[str, Mapping[str, Column]] = {}
         self._masks: dict[str, Mapping[str, Rule]] = {}
@@ -169,6 +187,7 @@ class Policy:
         # Roles that no rule mentions must not multiply plans: a token may carry any number.
         self.roles = roles_of(spoken)
         self._accesses: dict[tuple[bool, frozenset[str]], Access] = {}
+        self._tables = tables_of(spoken)
         self._anonymous = self.access(Actor())
 
     def access(self, actor: Actor) -> Access:
@@ -178,5 +197,5 @@ class Policy:
         key = (actor.id is not None, actor.roles & self.roles if actor.roles else actor.roles)
         access = self._accesses.get(key)
         if access is None:
-            access = self._accesses[key] = Access(self.schema, self.rules, *key)
+            access = self._accesses[key] = Access(self.schema, self.rules, *key, self._tables)
         return access

@@ -83,14 +83,24 @@ class Scope:
         self.careful = careful
         self.guarded = False
         self._aliases = 0
+        self._taken = access.tables | {
+            resource.search_index.lower() for resource in schema if resource.search_index
+        }
         self._by_table = {resource.table: resource for resource in schema}
         self._sources: dict[sa.FromClause, Source] = {}
         self._starts: dict[tuple[sa.FromClause, sa.ColumnElement[Any]], sa.ColumnElement[Any]] = {}
 
     def name(self, prefix: str = "t") -> str:
-        """The next name of an alias: the same in the same place of the same shape."""
-        self._aliases += 1
-        return f"{prefix}{self._aliases}"
+        """The next name of an alias: the same in the same place of the same shape.
+
+        A table that is called so, in a rule or as an index to search in, would hide the alias
+        from what is asked inside it.
+        """
+        while True:
+            self._aliases += 1
+            name = f"{prefix}{self._aliases}"
+            if name not in self._taken:
+                return name
 
     def source(self, resource: Resource) -> Source:
         """The resource under a new alias; its row rule still has to be asked for."""

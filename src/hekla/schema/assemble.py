@@ -36,10 +36,27 @@ def assemble(drafts: Sequence[Draft], warnings: Iterable[str] = ()) -> Schema:
             search_index=draft.search_index,
             title=draft.title,
             description=draft.description,
+            hidden=MappingProxyType(dict(draft.hidden)),
+            uniques=_uniques(draft),
+            validators=draft.validators,
+            version=draft.version,
+            soft_delete=draft.soft_delete,
         )
         for draft, related in zip(drafts, relations, strict=True)
     }
     return Schema(MappingProxyType(resources), tuple(_one_line(warning) for warning in told))
+
+
+def _uniques(draft: Draft) -> tuple[tuple[str, ...], ...]:
+    """The sets of shown columns that tell rows apart, the key first, the others in order."""
+    places = {name: place for place, name in enumerate(draft.columns)}
+    found = [
+        tuple(sorted(unique, key=places.__getitem__))
+        for unique in draft.uniques
+        if unique <= places.keys() and unique != set(draft.key)
+    ]
+    found.sort(key=lambda unique: [places[name] for name in unique])
+    return (draft.key, *found) if draft.key else tuple(found)
 
 
 def _one_line(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,10 @@ class Declaration:
     ``hidden`` those not to. ``relations`` maps the name that a relation would have to the one
     it shall have, or to None if it is not to be served. ``search`` names the columns that
     ``search=`` looks in, ``search_index`` the FTS5 table over them, where there is one.
+
+    ``read_only``, ``write_once`` and ``secret`` name columns, as ``created``, ``updated``,
+    ``created_by``, ``updated_by``, ``soft_delete`` and ``version`` do: see Column and Resource.
+    ``validators`` are functions on a column's value, ``validate`` functions on a whole row.
     """
 
     entity: type[Any] | sa.FromClause
@@ -30,3 +34,16 @@ class Declaration:
     search_index: str | None = None
     title: str | None = None
     description: str | None = None
+    read_only: Sequence[str] = ()
+    write_once: Sequence[str] = ()
+    secret: Sequence[str] = ()
+    created: str | None = None
+    updated: str | None = None
+    created_by: str | None = None
+    updated_by: str | None = None
+    soft_delete: str | None = None
+    version: str | None = None
+    validators: Mapping[str, Callable[..., Any] | Sequence[Callable[..., Any]]] = field(
+        default_factory=dict
+    )
+    validate: Callable[..., Any] | Sequence[Callable[..., Any]] = ()

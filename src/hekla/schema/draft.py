@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hekla.schema.resource import Column, Link
+from hekla.schema.resource import Column, Link, RowCheck
 
 __all__ = ["Draft", "DraftKey", "DraftRelation", "Pair", "link"]
 
@@ -65,6 +65,10 @@ class Draft:
     title: str = ""
     description: str = ""
     schema: str | None = None
+    hidden: Mapping[str, Column] = field(default_factory=dict)
+    validators: tuple[RowCheck, ...] = ()
+    version: str | None = None
+    soft_delete: str | None = None
 
 
 def link(table: sa.FromClause, pairs: Iterable[Pair]) -> Link:

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from hekla.schema.check import Check
+from hekla.schema.default import Default
 from hekla.schema.types import Type
 
-__all__ = ["Column", "Link", "Relation", "Resource", "Schema"]
+__all__ = ["Column", "Link", "Relation", "Resource", "RowCheck", "Schema", "Stamp", "Validator"]
+
+Stamp = Literal["created", "updated", "created_by", "updated_by"]
+
+Validator = Callable[[Any], Any]
+"""Gives the value to store for a value, or raises ValueError."""
+
+RowCheck = Callable[[Mapping[str, Any]], None]
+"""Raises ValueError (``hekla.fields.Invalid`` names columns) for a row that is not valid."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -19,6 +30,13 @@ class Column:
 
     ``guarded``: the database may hold values that do not fit the type (a reflected SQLite
     table, a view), so each value is looked at before it is taken for what it should be.
+
+    Of writing: ``default`` and ``on_update`` are what the model computes in Python for a row
+    that is created or changed without a value, ``default_sql`` and ``on_update_sql`` the same
+    as expressions; ``server_default``: the database gives a value by itself. ``read_only``: no
+    request may give a value; ``write_once``: only the one that creates the row may. ``secret``
+    keeps it out of the change log. ``stamp``: Hekla writes the moment or the actor there.
+    ``checks`` and the application's own ``validators`` test a value that is not NULL.
     """
 
     name: str
@@ -30,6 +48,33 @@ class Column:
     guarded: bool = False
     has_default: bool = False
     description: str = ""
+    default: Default | None = None
+    default_sql: sa.ColumnElement[Any] | None = None
+    on_update: Default | None = None
+    on_update_sql: sa.ColumnElement[Any] | None = None
+    server_default: bool = False
+    read_only: bool = False
+    write_once: bool = False
+    secret: bool = False
+    stamp: Stamp | None = None
+    checks: tuple[Check, ...] = ()
+    validators: tuple[Validator, ...] = ()
+
+    @property
+    def settable(self) -> bool:
+        """Whether a request may give a value at all."""
+        return not (self.generated or self.read_only or self.stamp) and self.type.writable
+
+    @property
+    def required(self) -> bool:
+        """Whether whoever creates a row must give a value."""
+        return self.settable and not (self.nullable or self.fills_itself)
+
+    @property
+    def fills_itself(self) -> bool:
+        """Whether a row that is created without a value gets one that is not NULL."""
+        given = self.default is not None or self.default_sql is not None
+        return given or self.server_default or self.generated
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,6 +112,12 @@ class Resource:
     ``key`` names the columns that identify a row, in order; empty where there is none: such a
     resource has lists only. ``search`` names the columns that ``search=`` looks in, and
     ``search_index`` the FTS5 table over them (external content, rowid equal to the row's).
+
+    ``hidden`` holds the table's columns that the API does not show; what they are filled with
+    by default, or as a stamp, is written all the same. ``uniques`` are sets of shown columns
+    that tell rows apart, the key first. ``validators`` test a whole row. ``version`` names the
+    column that counts the writes of a row, ``soft_delete`` the one that marks it as deleted
+    (a moment, or true); either may be hidden.
     """
 
     name: str
@@ -79,6 +130,16 @@ class Resource:
     search_index: str | None = None
     title: str = ""
     description: str = ""
+    hidden: Mapping[str, Column] = field(default_factory=lambda: MappingProxyType({}))
+    uniques: tuple[tuple[str, ...], ...] = ()
+    validators: tuple[RowCheck, ...] = ()
+    version: str | None = None
+    soft_delete: str | None = None
+
+    def column(self, name: str) -> Column:
+        """The column ``name``, hidden or not; KeyError if there is none."""
+        column = self.columns.get(name)
+        return self.hidden[name] if column is None else column
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,7 +12,10 @@ from hekla.schema.declaration import Declaration
 from hekla.schema.draft import Draft, DraftKey
 from hekla.schema.names import nearest, title
 from hekla.schema.resource import Column
+from hekla.schema.sources.checks import is_closed, read_checks
+from hekla.schema.sources.defaults import read_defaults
 from hekla.schema.sources.entity import Entity, read_entity
+from hekla.schema.sources.options import apply_options, row_checks
 from hekla.schema.sources.relationships import draft_relations
 from hekla.schema.types import Dialect, type_of
 
@@ -67,9 +70,11 @@ def _draft(entity: Entity, dialect: Dialect) -> Draft:
                 f'{entity.name}: the column "{name}" cannot be hidden, it is part of the key '
                 "by which a row is found"
             )
+    every = {name: _column(entity, name, column, dialect) for name, column in stored.items()}
+    every = apply_options(entity.name, declaration, every)
     columns = {
-        name: _column(entity, name, column, dialect)
-        for name, column in stored.items()
+        name: column
+        for name, column in every.items()
         if name not in declaration.hidden
         and (declaration.only is None or name in declaration.only or name in entity.key)
     }
@@ -95,6 +100,10 @@ def _draft(entity: Entity, dialect: Dialect) -> Draft:
             entity.description if declaration.description is None else declaration.description
         ),
         schema=str(schema) if schema else None,
+        hidden={name: column for name, column in every.items() if name not in columns},
+        validators=row_checks(entity.name, declaration),
+        version=declaration.version,
+        soft_delete=declaration.soft_delete,
     )
 
 
@@ -106,16 +115,25 @@ def _column(entity: Entity, name: str, stored: sa.ColumnElement[Any], dialect: D
     if not isinstance(stored, sa.Column) or not isinstance(stored.table, sa.Table):
         # A column of a query says nothing but its type.
         return Column(name, source, type_, in_key=in_key, guarded=True)
+    keys = {
+        str(column.key): called
+        for column, called in entity.names.items()
+        if isinstance(column, sa.Column)
+    }
     return Column(
         name=name,
         source=source,
         type=type_,
         nullable=stored.nullable is not False,
         in_key=in_key,
-        generated=stored.computed is not None,
+        generated=stored.computed is not None
+        or (stored.identity is not None and bool(stored.identity.always)),
         guarded=isinstance(stored.type, sa.types.NullType),
         has_default=stored.computed is None and _has_default(stored),
         description=stored.comment or stored.doc or "",
+        checks=read_checks(stored, dialect),
+        read_only=is_closed(stored.type),
+        **read_defaults(stored, type_, dialect, keys, entity.mapper),
     )
 
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.sql.elements import quoted_name
 
 from hekla.schema.assemble import assemble
+from hekla.schema.check import Check, longest
 from hekla.schema.draft import Draft, DraftKey
 from hekla.schema.names import title
 from hekla.schema.resource import Column, Schema
@@ -122,6 +123,8 @@ def _draft(facts: TableFacts, metadata: sa.MetaData, dialect: Dialect) -> Draft:
             generated=column.generated,
             guarded=guarded,
             has_default=column.has_default,
+            server_default=column.has_default,
+            checks=_longest(column.type) if guarded else (),
             description=column.comment,
         )
     key = frozenset(facts.key)
@@ -141,6 +144,12 @@ def _draft(facts: TableFacts, metadata: sa.MetaData, dialect: Dialect) -> Draft:
 def _as_stored(type_: sa.types.TypeEngine[Any]) -> sa.types.TypeEngine[Any]:
     # A length that the database does not enforce must not be promised to anybody.
     return sa.Text() if isinstance(type_, sa.String) and type_.length else type_
+
+
+def _longest(type_: sa.types.TypeEngine[Any]) -> tuple[Check, ...]:
+    # But what is written may be asked to keep it.
+    length = type_.length if isinstance(type_, sa.String) else None
+    return () if length is None else (longest(length),)
 
 
 def _places(facts: TableFacts, key: ForeignKeyFacts) -> tuple[Any, ...]:

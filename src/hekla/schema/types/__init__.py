@@ -6,12 +6,13 @@ durations ISO 8601; binary base64; UUIDs lower case; NaN and the infinities stri
 
 from hekla.schema.types.array import Array
 from hekla.schema.types.binary import Binary
+from hekla.schema.types.decimals import Decimal
 from hekla.schema.types.document import Document
 from hekla.schema.types.dynamic import Dynamic, Opaque
 from hekla.schema.types.functions import SQLITE_FUNCTIONS
 from hekla.schema.types.interval import Interval
 from hekla.schema.types.mapping import type_of
-from hekla.schema.types.numbers import Bits, Boolean, Decimal, Float, Integer
+from hekla.schema.types.numbers import Bits, Boolean, Float, Integer
 from hekla.schema.types.strings import Enum, Text
 from hekla.schema.types.temporal import Date, DateTime, Time
 from hekla.schema.types.type import Dialect, Slot, Type

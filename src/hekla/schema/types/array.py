@@ -11,7 +11,7 @@ from hekla.schema.types.expression import condition, expression
 from hekla.schema.types.numbers import Boolean, Float, Integer
 from hekla.schema.types.strings import Enum, Text
 from hekla.schema.types.temporal import Date, Time
-from hekla.schema.types.type import Dialect, Slot, Type
+from hekla.schema.types.type import Convert, Dialect, Slot, Type
 from hekla.schema.types.uuids import Uuid
 
 __all__ = ["Array"]
@@ -49,6 +49,27 @@ class Array(Type):
     def parse(self, text: str, lookup: str = "exact") -> Any:
         return self.item.parse(text)
 
+    def accept(self, value: Any) -> list[Any]:
+        if not isinstance(value, list):
+            raise ValueError("must be an array")
+        return [self._accept_item(place, item) for place, item in enumerate(value)]
+
+    def store(self, dialect: Dialect) -> Convert | None:
+        convert = self.item.store(dialect)
+        return None if convert is None else lambda values: _stored(values, convert)
+
+    def input_schema(self) -> dict[str, Any]:
+        items = {"anyOf": [self.item.input_schema(), {"type": ["null", "array"]}]}
+        return {"type": "array", "items": items}
+
+    def _accept_item(self, place: int, item: Any) -> Any:
+        if item is None:
+            return None
+        try:
+            return self.accept(item) if isinstance(item, list) else self.item.accept(item)
+        except ValueError as error:
+            raise ValueError(f"item {place} {error}") from None
+
     def schema(self, guarded: bool = False) -> dict[str, Any]:
         # An array may have several dimensions, whatever it was declared to have.
         item = self.item.schema(guarded)
@@ -58,3 +79,14 @@ class Array(Type):
         self, dialect: Dialect, column: sa.ColumnElement[Any], lookup: str, slot: Slot
     ) -> sa.ColumnElement[bool]:
         return condition("{1} = ANY ({0})", column, self.item.bind(dialect, slot))
+
+
+def _stored(values: list[Any], convert: Convert) -> list[Any]:
+    return [
+        None
+        if value is None
+        else _stored(value, convert)
+        if isinstance(value, list)
+        else convert(value)
+        for value in values
+    ]

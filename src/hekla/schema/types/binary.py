@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from base64 import b64decode
 from binascii import Error
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Final
 
 import sqlalchemy as sa
 
@@ -14,13 +14,17 @@ from hekla.schema.types.type import ANY, AS_STORED, EQUALITY, Dialect, Slot, Typ
 
 __all__ = ["Binary"]
 
+_EXPECTED: Final = "must be base64, such as aGVrbGE="
+
 
 @dataclass(frozen=True)
 class Binary(Type):
-    """Bytes, in JSON as base64 (RFC 4648 section 4)."""
+    """Bytes, in JSON as base64 (RFC 4648 section 4); ``length`` of them at most."""
 
     name: ClassVar[str] = "binary"
     lookups: ClassVar[frozenset[str]] = EQUALITY
+
+    length: int | None = field(default=None, compare=False)
 
     def json(
         self, dialect: Dialect, column: sa.ColumnElement[Any], guarded: bool = False
@@ -39,7 +43,18 @@ class Binary(Type):
             plain = text.replace(" ", "+").replace("-", "+").replace("_", "/")
             return b64decode(plain + "=" * (-len(plain) % 4), validate=True)
         except (Error, ValueError):
-            raise ValueError("must be base64, such as aGVrbGE=") from None
+            raise ValueError(_EXPECTED) from None
+
+    def accept(self, value: Any) -> bytes:
+        if not isinstance(value, str) or " " in value:
+            raise ValueError(_EXPECTED)
+        found = self.parse(value)
+        if self.length is not None and len(found) > self.length:
+            raise ValueError(f"must be at most {self.length} bytes long")
+        return found
+
+    def adapt(self, value: Any) -> Any:
+        return bytes(value) if isinstance(value, bytearray | memoryview) else value
 
     def schema(self, guarded: bool = False) -> dict[str, Any]:
         if guarded:

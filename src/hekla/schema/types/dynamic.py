@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, ClassVar, Final
 
 import sqlalchemy as sa
@@ -51,6 +53,29 @@ class Dynamic(Textual):
 
     def parse(self, text: str, lookup: str = "exact") -> str:
         return check_operand(text, lookup)
+
+    def accept(self, value: Any) -> int | float | str:
+        match value:
+            case str():
+                return check_operand(value, "exact")
+            case bool():
+                pass
+            case int() if -(2**63) <= value < 2**63:
+                return value
+            case Decimal():
+                number = float(value)
+                if math.isfinite(number) and Decimal(repr(number)) == value:
+                    return number
+                raise ValueError("is no number that can be kept exactly")
+            case float() if math.isfinite(value):
+                return value
+        raise ValueError("must be a text or a number of 64 bits")
+
+    def accept_text(self, text: str) -> int | float | str:
+        return _number_or_text(check_operand(text, "exact"))
+
+    def input_schema(self) -> dict[str, Any]:
+        return {"type": ["string", "number"]}
 
     def schema(self, guarded: bool = False) -> dict[str, Any]:
         return dict(AS_STORED)
@@ -108,6 +133,7 @@ class Opaque(Type):
     lookups: ClassVar[frozenset[str]] = EQUALITY
     aggregates: ClassVar[frozenset[str]] = frozenset()
     sortable: ClassVar[bool] = False
+    writable: ClassVar[bool] = False
 
     def json(
         self, dialect: Dialect, column: sa.ColumnElement[Any], guarded: bool = False
@@ -116,6 +142,9 @@ class Opaque(Type):
 
     def parse(self, text: str, lookup: str = "exact") -> str:
         return check_operand(text, lookup)
+
+    def accept(self, value: Any) -> str:
+        raise ValueError("cannot be written, its type is not known")
 
     def schema(self, guarded: bool = False) -> dict[str, Any]:
         return dict(AS_STORED)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 
@@ -10,12 +10,20 @@ import sqlalchemy as sa
 
 from hekla.schema.types.duration import EPOCH, parse_duration
 from hekla.schema.types.expression import expression
-from hekla.schema.types.temporal import AFTER_ALL, Stamped, moment_forms, shortest_moment
+from hekla.schema.types.temporal import (
+    AFTER_ALL,
+    Stamped,
+    exact_clock,
+    moment_forms,
+    shortest_moment,
+)
 from hekla.schema.types.type import AS_STORED, STORED, Convert, Dialect
 
 __all__ = ["Interval"]
 
 _MICROSECOND: Final = timedelta(microseconds=1)
+_LEAST: Final = datetime.min - EPOCH
+_MOST: Final = datetime.max - EPOCH
 
 # Days, hours, minutes and seconds of an interval without months make one amount, of one sign.
 # Months have no fixed length, so an interval with months is given part by part, as
@@ -60,9 +68,11 @@ _MYSQL: Final = (
 
 @dataclass(frozen=True)
 class Interval(Stamped):
-    """A span of time. Where the database has none, it is kept as a moment after 1970."""
+    """A span of time. Where the database has none (``native``), it is a moment after 1970."""
 
     name: ClassVar[str] = "interval"
+
+    native: bool = field(default=False, compare=False)
 
     def json(
         self, dialect: Dialect, column: sa.ColumnElement[Any], guarded: bool = False
@@ -79,6 +89,18 @@ class Interval(Stamped):
     def parse(self, text: str, lookup: str = "exact") -> timedelta:
         # In a query string a plus sign stands for a space, so it may arrive as one.
         return parse_duration(text.removeprefix(" "))
+
+    def accept(self, value: Any) -> timedelta:
+        if not isinstance(value, str) or value.startswith(" "):
+            parse_duration("")
+        exact_clock(value)
+        found = self.parse(value)
+        if not self.native and not _LEAST <= found <= _MOST:
+            raise ValueError("is a longer duration than can be held")
+        return found
+
+    def store(self, dialect: Dialect) -> Convert | None:
+        return None if self.native else _longest
 
     def schema(self, guarded: bool = False) -> dict[str, Any]:
         if guarded:
@@ -105,7 +127,7 @@ class Interval(Stamped):
         except OverflowError:
             return []
 
-    def native(self) -> sa.types.TypeEngine[Any]:
+    def known_as(self) -> sa.types.TypeEngine[Any]:
         return sa.Interval()
 
     def mysql_type(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL
@@ -11,16 +11,27 @@ from sqlalchemy.sql.sqltypes import _AbstractInterval, _Binary
 
 from hekla.schema.types.array import Array
 from hekla.schema.types.binary import Binary
+from hekla.schema.types.decimals import Decimal
 from hekla.schema.types.document import Document
 from hekla.schema.types.dynamic import Dynamic, Opaque
 from hekla.schema.types.interval import Interval
-from hekla.schema.types.numbers import Bits, Boolean, Decimal, Float, Integer
+from hekla.schema.types.numbers import Bits, Boolean, Float, Integer
 from hekla.schema.types.strings import Enum, Text
 from hekla.schema.types.temporal import Date, DateTime, Time
-from hekla.schema.types.type import Dialect, Type
+from hekla.schema.types.type import BIGGEST, Dialect, Type
 from hekla.schema.types.uuids import Uuid
 
 __all__ = ["type_of"]
+
+_UNUSUAL: Final[dict[Dialect, tuple[str, ...]]] = {
+    # SQLite keeps NaN as NULL.
+    "sqlite": ("Infinity", "-Infinity"),
+    "postgresql": ("NaN", "Infinity", "-Infinity"),
+    "mysql": (),
+}
+# How deeply JSON may be nested, so that it can be read within what it is part of: SQLite
+# ends at 1000, MariaDB at 32.
+_DEPTHS: Final[dict[Dialect, int]] = {"sqlite": 500, "postgresql": 500, "mysql": 24}
 
 
 def type_of(sa_type: sa.types.TypeEngine[Any], dialect: Dialect) -> Type:
@@ -36,9 +47,9 @@ def type_of(sa_type: sa.types.TypeEngine[Any], dialect: Dialect) -> Type:
         case sa.Integer():
             return _integer(sql, dialect)
         case sa.Float():
-            return Float(single=_is_single(sql, dialect), sql=sql)
+            return Float(single=_is_single(sql, dialect), unusual=_UNUSUAL[dialect], sql=sql)
         case sa.Numeric():
-            return Decimal(scale=sql.scale, sql=sql)
+            return _decimal(sql, dialect)
         case sa.Enum():
             native = dialect != "sqlite" and sql.native_enum
             return Enum(members=tuple(map(str, sql.enums)), native=native, sql=sql)
@@ -51,15 +62,15 @@ def type_of(sa_type: sa.types.TypeEngine[Any], dialect: Dialect) -> Type:
         case sa.DateTime():
             return DateTime(timezone=sql.timezone, sql=sql)
         case _AbstractInterval():
-            return Interval(sql=sql)
+            return Interval(native=dialect == "postgresql", sql=sql)
         case sa.Uuid():
             return Uuid(native=dialect == "postgresql" and sql.native_uuid, sql=sql)
         case sa.JSON():
-            return Document(sql=sql)
+            return Document(depth=_DEPTHS[dialect], sql=sql)
         case sa.ARRAY() if dialect == "postgresql":
             return Array(type_of(sql.item_type, dialect), sql=sql)
         case _Binary():
-            return Binary(sql=sql)
+            return Binary(length=getattr(sql, "length", None), sql=sql)
     return _by_name(sql, dialect)
 
 
@@ -69,9 +80,10 @@ def _by_name(sql: sa.types.TypeEngine[Any], dialect: Dialect) -> Type:
         case "CITEXT":
             return Text(sql=sql)
         case "YEAR":
-            return Integer(sql=sql)
+            return Integer(lowest=1901, highest=2155, sql=sql)
         case "BIT" if dialect == "mysql":
-            return Bits(big=True, least=0, most=2**64 - 1, sql=sql)
+            highest = 2 ** (getattr(sql, "length", None) or 1) - 1
+            return Bits(big=True, least=0, most=2**64 - 1, lowest=0, highest=highest, sql=sql)
     return Dynamic(sql=sql) if dialect == "sqlite" else Opaque(sql=sql)
 
 
@@ -81,9 +93,37 @@ def _integer(sql: sa.Integer, dialect: Dialect) -> Type:
         return Boolean(sql=sql)
     # A model says BigInteger if it means 64 bits; what SQLite calls INTEGER always has them.
     big = isinstance(sql, sa.BigInteger) or (dialect == "sqlite" and type(sql) is sa.INTEGER)
+    unsigned = dialect == "mysql" and bool(getattr(sql, "unsigned", False))
+    lowest, highest = _bounds(sql, dialect, big, unsigned)
     if big and getattr(sql, "unsigned", False):
-        return Integer(big=True, least=0, most=2**64 - 1, sql=sql)
-    return Integer(big=big, sql=sql)
+        return Integer(big, 0, 2**64 - 1, lowest, highest, sql=sql)
+    return Integer(big, lowest=lowest, highest=highest, sql=sql)
+
+
+def _bounds(sql: sa.Integer, dialect: Dialect, big: bool, unsigned: bool) -> tuple[int, int]:
+    """The least and the greatest integer that the column takes."""
+    if dialect == "sqlite":
+        # Every integer has 64 bits, but what is not big has to be a plain number in JSON.
+        return (-(2**63), 2**63 - 1) if big else (-BIGGEST, BIGGEST)
+    if big:
+        bits = 64
+    elif isinstance(sql, sa.SmallInteger):
+        bits = 16
+    else:
+        bits = {"TINYINT": 8, "MEDIUMINT": 24}.get(sql.__visit_name__, 32)
+    return (0, 2**bits - 1) if unsigned else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+
+
+def _decimal(sql: sa.Numeric[Any], dialect: Dialect) -> Type:
+    precision, places = sql.precision, sql.scale
+    if dialect == "mysql" and precision is None:
+        precision = 10
+    if dialect != "sqlite" and precision is not None:
+        # Without a scale it is zero in SQL.
+        places = places or 0
+    return Decimal(
+        scale=sql.scale, precision=precision, places=places, binary=dialect == "sqlite", sql=sql
+    )
 
 
 def _is_single(sql: sa.Float[Any], dialect: Dialect) -> bool:

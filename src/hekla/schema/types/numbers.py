@@ -1,11 +1,12 @@
-"""Integers, floats, decimals and booleans."""
+"""Integers, floats and booleans."""
 
 from __future__ import annotations
 
 import decimal
 import math
 import re
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
 import sqlalchemy as sa
@@ -21,34 +22,37 @@ from hekla.schema.types.type import (
     Dialect,
     Slot,
     Type,
-    as_string,
     json_list,
 )
 
-__all__ = ["Bits", "Boolean", "Decimal", "Float", "Integer"]
+__all__ = ["FIGURES", "NUMBER", "Bits", "Boolean", "Float", "Integer"]
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,40}", re.ASCII)
-_NUMBER: Final = re.compile(
+_DIGITS: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,39})", re.ASCII)
+NUMBER: Final = re.compile(
     r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?", re.ASCII
 )
 
-_FIGURES: Final = frozenset({"sum", "avg", "min", "max", "count_distinct"})
+FIGURES: Final = frozenset({"sum", "avg", "min", "max", "count_distinct"})
 
 
 @dataclass(frozen=True)
 class Integer(Type):
     """An integer; ``big`` if it may be beyond 2^53, where its JSON is a string.
 
-    ``least`` and ``most`` bound what can be asked for, not what is stored.
+    ``least`` and ``most`` bound what can be asked for, ``lowest`` and ``highest`` what the
+    column takes: beyond 2^53 only if it is big, so that no reader of its JSON rounds it.
     """
 
     name: ClassVar[str] = "integer"
     lookups: ClassVar[frozenset[str]] = EQUALITY | ORDERING
-    aggregates: ClassVar[frozenset[str]] = _FIGURES
+    aggregates: ClassVar[frozenset[str]] = FIGURES
 
     big: bool = False
     least: int = -(2**63)
     most: int = 2**63 - 1
+    lowest: int = field(default=-(2**63), compare=False)
+    highest: int = field(default=2**63 - 1, compare=False)
 
     def json(
         self, dialect: Dialect, column: sa.ColumnElement[Any], guarded: bool = False
@@ -90,6 +94,42 @@ class Integer(Type):
             "description": "Beyond 2^53 a string, so that no reader rounds it.",
         }
 
+    def accept(self, value: Any) -> int:
+        number: int = value if type(value) is int else self._whole(value)
+        if not self.lowest <= number <= self.highest:
+            raise ValueError(f"must be between {self.lowest} and {self.highest}")
+        return number
+
+    def accept_text(self, text: str) -> int:
+        return self.accept(self.parse(text))
+
+    def adapt(self, value: Any) -> Any:
+        # A bool, or a member of an IntEnum, is no other number.
+        return int(value) if isinstance(value, int) else value
+
+    def input_schema(self) -> dict[str, Any]:
+        number = {"type": "integer", "minimum": self.lowest, "maximum": self.highest}
+        if not self.big:
+            return number
+        text = {"type": "string", "pattern": digits_between(self.lowest, self.highest)}
+        return {"anyOf": [number, text]}
+
+    def _whole(self, value: Any) -> int:
+        """The integer that another kind of JSON value is, if it is one."""
+        match value:
+            case decimal.Decimal():
+                # The exponent is looked at first: 1E+1000000 would be written out.
+                whole = value.is_finite() and value.adjusted() < 40 and value == int(value)
+            case str():
+                whole = self.big and _DIGITS.fullmatch(value) is not None
+            case float():
+                whole = value.is_integer()
+            case _:
+                whole = False
+        if not whole:
+            raise ValueError("must be an integer")
+        return int(value)
+
     def bind_type(self, dialect: Dialect) -> sa.types.TypeEngine[Any]:
         return sa.BigInteger()
 
@@ -115,13 +155,17 @@ class Bits(Integer):
 
 @dataclass(frozen=True)
 class Float(Type):
-    """A binary floating-point number; ``single`` if the database keeps four bytes of it."""
+    """A binary floating-point number; ``single`` if the database keeps four bytes of it.
+
+    ``unusual`` names the values beyond numbers that the database keeps as such.
+    """
 
     name: ClassVar[str] = "float"
     lookups: ClassVar[frozenset[str]] = EQUALITY | ORDERING
-    aggregates: ClassVar[frozenset[str]] = _FIGURES
+    aggregates: ClassVar[frozenset[str]] = FIGURES
 
     single: bool = False
+    unusual: tuple[str, ...] = field(default=("NaN", "Infinity", "-Infinity"), compare=False)
 
     def json(
         self, dialect: Dialect, column: sa.ColumnElement[Any], guarded: bool = False
@@ -135,7 +179,7 @@ class Float(Type):
     def parse(self, text: str, lookup: str = "exact") -> float:
         if text in ("Infinity", "-Infinity"):
             return math.copysign(math.inf, -1 if text[0] == "-" else 1)
-        if not _NUMBER.fullmatch(text):
+        if not NUMBER.fullmatch(text):
             raise ValueError("must be a number, such as 1.5")
         return float(text)
 
@@ -144,6 +188,34 @@ class Float(Type):
             return dict(AS_STORED)
         names = ["NaN", "Infinity", "-Infinity"]
         return {"anyOf": [{"type": "number"}, {"type": "string", "enum": names}]}
+
+    def accept(self, value: Any) -> float:
+        if type(value) is float or type(value) is decimal.Decimal or type(value) is int:
+            try:
+                number = float(value)
+            except OverflowError:
+                number = math.inf
+            if abs(number) <= (_MOST_SINGLE if self.single else sys.float_info.max):
+                return number
+            if type(value) is not float or math.isfinite(value):
+                raise ValueError("is a larger number than can be held")
+            value = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}[str(value)]
+        if isinstance(value, str) and value in self.unusual:
+            return float(value)
+        raise ValueError("must be a number")
+
+    def accept_text(self, text: str) -> float:
+        return self.accept(text if text in self.unusual else self.parse(text))
+
+    def adapt(self, value: Any) -> Any:
+        return float(value) if isinstance(value, int | decimal.Decimal) else value
+
+    def input_schema(self) -> dict[str, Any]:
+        most = _MOST_SINGLE if self.single else sys.float_info.max
+        number = {"type": "number", "minimum": -most, "maximum": most}
+        if not self.unusual:
+            return number
+        return {"anyOf": [number, {"type": "string", "enum": list(self.unusual)}]}
 
     def bind_type(self, dialect: Dialect) -> sa.types.TypeEngine[Any]:
         return sa.Double()
@@ -173,98 +245,12 @@ class Float(Type):
 
 
 _SINGLE: Final = {"postgresql": "REAL", "mysql": "FLOAT"}
+_MOST_SINGLE: Final = (2 - 2**-23) * 2.0**127
 
 
 def _float_list(values: Any) -> str:
     # JSON has no infinity, but a number that is read as one.
     return json_list(float(value) for value in values).replace("Infinity", "9e999")
-
-
-@dataclass(frozen=True)
-class Decimal(Type):
-    """An exact number with ``scale`` decimals, or with as many as each value has (None).
-
-    Its JSON is a string. SQLite keeps a NUMERIC as an integer or a float, and it is compared
-    as such: beyond 15 digits only what stands there as text is read exactly.
-    """
-
-    name: ClassVar[str] = "decimal"
-    lookups: ClassVar[frozenset[str]] = EQUALITY | ORDERING
-    aggregates: ClassVar[frozenset[str]] = _FIGURES
-
-    scale: int | None = None
-
-    def json(
-        self, dialect: Dialect, column: sa.ColumnElement[Any], guarded: bool = False
-    ) -> sa.ColumnElement[Any]:
-        if dialect != "sqlite":
-            return as_string(dialect, column)
-        if self.scale is None:
-            number = "hekla_plain({0})"
-        else:
-            # printf is fast, and right where a value has no more decimals than the scale and
-            # no more digits than a float keeps; Python writes the others.
-            most = 10 ** max(15 - self.scale, 0)
-            number = (
-                f"CASE WHEN {{0}} BETWEEN -{most} AND {most}"
-                f" AND round({{0}}, {self.scale}) = {{0}} THEN printf('%.{self.scale}f', {{0}})"
-                f" ELSE hekla_decimal({{0}}, {self.scale}) END"
-            )
-        # Numbers sort before every text, and texts before every BLOB.
-        return expression(
-            f"CASE WHEN {{0}} < '' THEN {number} WHEN {{0}} < x'' THEN {{0}} ELSE {STORED} END",
-            column,
-        )
-
-    def parse(self, text: str, lookup: str = "exact") -> decimal.Decimal:
-        if not _NUMBER.fullmatch(text) or len(text) > 1000:
-            raise ValueError("must be a decimal number, such as 12.50")
-        return decimal.Decimal(text)
-
-    def schema(self, guarded: bool = False) -> dict[str, Any]:
-        if guarded:
-            return dict(AS_STORED)
-        return {
-            "type": "string",
-            "pattern": r"^(-?[0-9]+(\.[0-9]+)?|NaN|-?Infinity)$",
-            "description": "A decimal number, exact as a string.",
-        }
-
-    def bind_type(self, dialect: Dialect) -> sa.types.TypeEngine[Any]:
-        return sa.Numeric() if dialect == "postgresql" else sa.types.NullType()
-
-    def mysql_type(self) -> str:
-        return "DECIMAL(65,30)"
-
-    def convert(self, dialect: Dialect) -> Convert | None:
-        return _sqlite_number if dialect == "sqlite" else None
-
-    def bind_list(self, dialect: Dialect, slot: Slot) -> sa.ColumnElement[Any]:
-        match dialect:
-            case "postgresql":
-                return super().bind_list(dialect, slot)
-            case "sqlite":
-                return slot.bind(lambda values: _float_or_integer_list(values), sa.Text())
-            case "mysql":
-                return slot.bind(lambda values: json_list(map(str, values)), sa.Text())
-
-    def aggregate_type(self, function: str) -> Type:
-        return self if function == "sum" else super().aggregate_type(function)
-
-
-def _sqlite_number(value: decimal.Decimal | float) -> int | float:
-    if not isinstance(value, decimal.Decimal):
-        return value
-    # The exponent is looked at first: 1E+1000 would be written out as an integer.
-    if value.is_finite() and value.adjusted() < 19 and value == int(value):
-        number = int(value)
-        if -(2**63) <= number < 2**63:
-            return number
-    return float(value)
-
-
-def _float_or_integer_list(values: Any) -> str:
-    return json_list(map(_sqlite_number, values)).replace("Infinity", "9e999")
 
 
 @dataclass(frozen=True)
@@ -303,6 +289,20 @@ class Boolean(Type):
     def schema(self, guarded: bool = False) -> dict[str, Any]:
         return dict(AS_STORED) if guarded else {"type": "boolean"}
 
+    def accept(self, value: Any) -> bool:
+        if value is True or value is False:
+            return value
+        raise ValueError("must be true or false")
+
+    def accept_text(self, text: str) -> bool:
+        return self.parse(text)
+
+    def adapt(self, value: Any) -> Any:
+        return bool(value) if isinstance(value, int) else value
+
+    def store(self, dialect: Dialect) -> Convert | None:
+        return None if dialect == "postgresql" else int
+
     def compare_one(
         self, dialect: Dialect, column: sa.ColumnElement[Any], lookup: str, slot: Slot
     ) -> sa.ColumnElement[bool]:
@@ -318,6 +318,24 @@ class Boolean(Type):
 
     def convert(self, dialect: Dialect) -> Convert | None:
         return None if dialect == "postgresql" else int
+
+
+def digits_between(least: int, most: int) -> str:
+    """A pattern for the integers from ``least`` to ``most``, written without leading zeros."""
+    below = f"-(?:{_digits_up_to(-least)})" if least < 0 else ""
+    return f"^(?:0|{_digits_up_to(most)}{'|' if below else ''}{below})$"
+
+
+def _digits_up_to(most: int) -> str:
+    """A pattern for the integers from 1 to ``most``, which has two digits or more."""
+    digits = str(most)
+    forms = [f"[1-9][0-9]{{0,{len(digits) - 2}}}"]
+    for place, digit in enumerate(digits):
+        least = 1 if place == 0 else 0
+        if int(digit) > least:
+            rest = f"[0-9]{{{len(digits) - place - 1}}}" if place < len(digits) - 1 else ""
+            forms.append(f"{digits[:place]}[{least}-{int(digit) - 1}]{rest}")
+    return "|".join([*forms, digits])
 
 
 BIG: Final = Integer(big=True, sql=sa.BigInteger())

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 import sqlalchemy as sa
+from sqlalchemy.engine.default import DefaultDialect
 
 from hekla.schema.types.expression import condition, expression
 from hekla.schema.types.matching import match_text
@@ -25,6 +26,8 @@ from hekla.schema.types.type import (
 )
 
 __all__ = ["Enum", "Text", "Textual", "check_operand"]
+
+_DIALECT: Final = DefaultDialect()
 
 
 def check_operand(text: str, lookup: str) -> str:
@@ -116,6 +119,23 @@ class Text(Textual):
 
     length: int | None = None
 
+    def accept(self, value: Any) -> str:
+        if not isinstance(value, str):
+            raise ValueError("must be a string")
+        if self.length is not None and len(value) > self.length:
+            raise ValueError(f"must be at most {self.length} characters long")
+        if "\0" in value or not value.isascii():
+            check_operand(value, "exact")
+        return value
+
+    def adapt(self, value: Any) -> Any:
+        return plain_text(value)
+
+    def input_schema(self) -> dict[str, Any]:
+        # Every character but U+0000.
+        schema = {"type": "string", "pattern": r"^[^\u0000]*$"}
+        return schema if self.length is None else schema | {"maxLength": self.length}
+
     def json(
         self, dialect: Dialect, column: sa.ColumnElement[Any], guarded: bool = False
     ) -> sa.ColumnElement[Any]:
@@ -143,6 +163,16 @@ class Enum(Textual):
     members: tuple[str, ...] = ()
     native: bool = False
 
+    def accept(self, value: Any) -> str:
+        if isinstance(value, str) and value in self.members:
+            return value
+        raise ValueError(f"must be one of {', '.join(self.members)}")
+
+    def adapt(self, value: Any) -> Any:
+        # A member of Python's own Enum is stored by its name, or as the column says.
+        process = self.sql.bind_processor(_DIALECT)
+        return plain_text(value if process is None else process(value))
+
     def json(
         self, dialect: Dialect, column: sa.ColumnElement[Any], guarded: bool = False
     ) -> sa.ColumnElement[Any]:
@@ -160,6 +190,11 @@ class Enum(Textual):
 
     def bind_type(self, dialect: Dialect) -> sa.types.TypeEngine[Any]:
         return self.sql if dialect == "postgresql" and self.native else sa.Text()
+
+
+def plain_text(value: Any) -> Any:
+    """A str that is of no subclass, such as a member of a StrEnum."""
+    return str.__str__(value) if isinstance(value, str) else value
 
 
 def _text_json(

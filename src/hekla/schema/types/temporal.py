@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, ClassVar, Final, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy.engine.default import DefaultDialect
 
 from hekla.schema.types.expression import condition, expression
 from hekla.schema.types.type import (
@@ -23,7 +24,15 @@ from hekla.schema.types.type import (
     json_list,
 )
 
-__all__ = ["Date", "DateTime", "Stamped", "Time", "moment_forms", "shortest_moment"]
+__all__ = [
+    "Date",
+    "DateTime",
+    "Stamped",
+    "Time",
+    "exact_clock",
+    "moment_forms",
+    "shortest_moment",
+]
 
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _CLOCK: Final = r"((?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?)(?:\.([0-9]{1,9}))?"
@@ -32,6 +41,14 @@ _MOMENT: Final = re.compile(
     rf"([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})"
     rf"(?:[Tt ]{_CLOCK}(?:([Zz])|([+ -])([01][0-9]|2[0-3]):?([0-5][0-9]))?)?"
 )
+
+_HOUR: Final = "(?:[01][0-9]|2[0-3])"
+_FRACTION: Final = r"(?:\.[0-9]{1,6})?"
+_COMMON: Final = re.compile(
+    rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T{_HOUR}:[0-5][0-9]:[0-5][0-9]"
+    r"(?:\.(?:[0-9]{3}|[0-9]{6}))?Z"
+)
+_TOO_FINE: Final = re.compile(r"\.[0-9]{6}[0-9]*[1-9]")
 
 _Read = TypeVar("_Read")
 
@@ -73,6 +90,18 @@ class Stamped(Type):
         """All texts that ``value`` may have."""
         raise NotImplementedError
 
+    def store(self, dialect: Dialect) -> Convert | None:
+        if dialect != "sqlite":
+            return self.convert(dialect)
+        # SQLite's own types of SQLAlchemy may have a format of their own.
+        if type(self.sql).__module__.startswith("sqlalchemy.dialects.sqlite"):
+            return self.sql.bind_processor(DefaultDialect())
+        return self.longest
+
+    def longest(self, value: Any) -> str:
+        """The text of ``value`` that SQLAlchemy stores in SQLite."""
+        raise NotImplementedError
+
     def compare_one(
         self, dialect: Dialect, column: sa.ColumnElement[Any], lookup: str, slot: Slot
     ) -> sa.ColumnElement[bool]:
@@ -105,9 +134,9 @@ class Stamped(Type):
         )
 
     def bind_type(self, dialect: Dialect) -> sa.types.TypeEngine[Any]:
-        return sa.Text() if dialect == "sqlite" else self.native()
+        return sa.Text() if dialect == "sqlite" else self.known_as()
 
-    def native(self) -> sa.types.TypeEngine[Any]:
+    def known_as(self) -> sa.types.TypeEngine[Any]:
         """The type of a bind where the database knows the type."""
         raise NotImplementedError
 
@@ -133,6 +162,20 @@ class Date(Stamped):
     def schema(self, guarded: bool = False) -> dict[str, Any]:
         return dict(AS_STORED) if guarded else {"type": "string", "format": "date"}
 
+    def accept(self, value: Any) -> date:
+        if isinstance(value, str):
+            return self.parse(value)
+        raise ValueError("must be a date, such as 2026-01-31")
+
+    def adapt(self, value: Any) -> Any:
+        return value.date() if isinstance(value, datetime) else value
+
+    def input_schema(self) -> dict[str, Any]:
+        return self.schema() | {"pattern": "^(?!0000)"}
+
+    def longest(self, value: date) -> str:
+        return value.isoformat()
+
     def shortest(self, value: date) -> str:
         return value.isoformat()
 
@@ -142,7 +185,7 @@ class Date(Stamped):
     def forms(self, value: date) -> list[str]:
         return moment_forms(datetime(value.year, value.month, value.day))
 
-    def native(self) -> sa.types.TypeEngine[Any]:
+    def known_as(self) -> sa.types.TypeEngine[Any]:
         return sa.Date()
 
     def mysql_type(self) -> str:
@@ -178,6 +221,18 @@ class Time(Stamped):
             "description": "A time of day.",
         }
 
+    def accept(self, value: Any) -> time:
+        if isinstance(value, str):
+            exact_clock(value)
+            return self.parse(value)
+        raise ValueError("must be a time of day, such as 09:30:00")
+
+    def input_schema(self) -> dict[str, Any]:
+        return {"type": "string", "pattern": f"^{_HOUR}:[0-5][0-9](?::[0-5][0-9]{_FRACTION})?$"}
+
+    def longest(self, value: time) -> str:
+        return value.replace(tzinfo=None).isoformat("microseconds")
+
     def shortest(self, value: time) -> str:
         return _shortest_clock(value)
 
@@ -189,7 +244,7 @@ class Time(Stamped):
     def forms(self, value: time) -> list[str]:
         return _clock_forms(value)
 
-    def native(self) -> sa.types.TypeEngine[Any]:
+    def known_as(self) -> sa.types.TypeEngine[Any]:
         return sa.Time()
 
     def mysql_type(self) -> str:
@@ -246,6 +301,30 @@ class DateTime(Stamped):
     def schema(self, guarded: bool = False) -> dict[str, Any]:
         return dict(AS_STORED) if guarded else {"type": "string", "format": "date-time"}
 
+    def accept(self, value: Any) -> datetime:
+        if not isinstance(value, str) or " " in value[11:]:
+            raise ValueError("must be a date and time, such as 2026-01-31T09:30:00Z")
+        if not _COMMON.fullmatch(value):
+            exact_clock(value)
+            return self.parse(value)
+        found = _checked(lambda: datetime.fromisoformat(value))
+        return found if self.timezone else found.replace(tzinfo=None)
+
+    def adapt(self, value: Any) -> Any:
+        if not isinstance(value, datetime):
+            return value
+        return _utc(value).replace(tzinfo=UTC) if self.timezone else _utc(value)
+
+    def input_schema(self) -> dict[str, Any]:
+        # Not within a day of the years' ends, since an offset may lead beyond them.
+        day = "(?!0000|0001-01-01|9999-12-31)[0-9]{4}-[0-9]{2}-[0-9]{2}"
+        clock = f"{_HOUR}:[0-5][0-9]:[0-5][0-9]{_FRACTION}"
+        zone = f"(?:[Zz]|[+-]{_HOUR}:[0-5][0-9])"
+        return self.schema() | {"pattern": f"^{day}[Tt]{clock}{zone}$"}
+
+    def longest(self, value: datetime) -> str:
+        return _utc(value).isoformat(" ", "microseconds")
+
     def shortest(self, value: datetime) -> str:
         return shortest_moment(_utc(value))
 
@@ -256,7 +335,7 @@ class DateTime(Stamped):
     def forms(self, value: datetime) -> list[str]:
         return moment_forms(_utc(value))
 
-    def native(self) -> sa.types.TypeEngine[Any]:
+    def known_as(self) -> sa.types.TypeEngine[Any]:
         return sa.DateTime(timezone=self.timezone)
 
     def mysql_type(self) -> str:
@@ -264,6 +343,12 @@ class DateTime(Stamped):
 
     def convert(self, dialect: Dialect) -> Convert | None:
         return _aware if dialect == "postgresql" and self.timezone else _utc
+
+
+def exact_clock(text: str) -> None:
+    """Refuse what would be cut off: digits below a microsecond."""
+    if len(text) > 8 and _TOO_FINE.search(text):
+        raise ValueError("must have at most 6 decimals of a second")
 
 
 def _checked(read: Callable[[], _Read]) -> _Read:

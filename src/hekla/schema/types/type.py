@@ -63,13 +63,14 @@ class Type(ABC):
     """One kind of column: how its values are read, written, compared and described.
 
     ``sql`` is the SQLAlchemy type it was made from; of a TypeDecorator, the one that it stores.
-    Two types are equal if they treat values the same way.
+    Two types are equal if they treat stored values the same way.
     """
 
     name: ClassVar[str]
     lookups: ClassVar[frozenset[str]] = EQUALITY
     aggregates: ClassVar[frozenset[str]] = frozenset({"count_distinct"})
     sortable: ClassVar[bool] = True
+    writable: ClassVar[bool] = True
 
     # Set by hekla.schema.types.numbers, whose types derive from this one.
     count_type: ClassVar[Type]
@@ -99,6 +100,36 @@ class Type(ABC):
     @abstractmethod
     def schema(self, guarded: bool = False) -> dict[str, Any]:
         """JSON Schema (draft 2020-12) of the JSON form, NULL left out."""
+
+    # Input
+
+    @abstractmethod
+    def accept(self, value: Any) -> Any:
+        """The Python value that a JSON value writes; ValueError says what is expected.
+
+        It is the one that ``parse`` gives for the same text. Numbers with a fraction or an
+        exponent come as ``decimal.Decimal``. What the database would round is refused.
+        """
+
+    def accept_text(self, text: str) -> Any:
+        """The same for a text, such as a field of a CSV file."""
+        return self.accept(text)
+
+    def adapt(self, value: Any) -> Any:
+        """A value that Python code gave (a model's default, a hook) as this type's own."""
+        return value
+
+    def store(self, dialect: Dialect) -> Convert | None:
+        """From a Python value to what the driver binds to be stored; None: as it is.
+
+        It is the form that SQLAlchemy's own type stores, so that sessions and Hekla read
+        each other's rows.
+        """
+        return None
+
+    def input_schema(self) -> dict[str, Any]:
+        """JSON Schema (draft 2020-12) of what ``accept`` takes."""
+        return self.schema()
 
     def careful_json(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
         """SQLite: the guarded JSON form, also of text that is not valid; slow and total."""

@@ -45,6 +45,15 @@ class Uuid(Type):
             pass
         raise ValueError("must be a UUID, such as 123e4567-e89b-12d3-a456-426614174000")
 
+    def accept(self, value: Any) -> UUID:
+        return self.parse(value if isinstance(value, str) else "")
+
+    def adapt(self, value: Any) -> Any:
+        return UUID(value) if isinstance(value, str) else value
+
+    def store(self, dialect: Dialect) -> Convert | None:
+        return self.convert(dialect)
+
     def schema(self, guarded: bool = False) -> dict[str, Any]:
         if guarded:
             return dict(AS_STORED)

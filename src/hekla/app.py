@@ -17,7 +17,7 @@ from hekla.errors import OperatorError
 from hekla.faces.rest.describe import openapi
 from hekla.faces.rest.routes import Listed, RestFace
 from hekla.policy.access import Policy
-from hekla.policy.rules import ADMINISTRATORS, Rule, Rules
+from hekla.policy.rules import ADMINISTRATORS, Rule, Rules, nobody
 from hekla.schema.build import Declaration, build_schema
 from hekla.schema.resource import Schema
 from hekla.schema.sources.reflect import reflect
@@ -25,6 +25,7 @@ from hekla.server.application import Handler
 from hekla.server.asgi import ASGI
 from hekla.server.rsgi import RSGI
 from hekla.settings import Settings
+from hekla.sql.changes import log_statements
 from hekla.store.apsw_dialect import engine_for
 from hekla.store.location import Location
 from hekla.store.open import open_store
@@ -98,7 +99,12 @@ class Hekla:
         entity: type[Any] | sa.Table,
         *,
         read: Rule = ADMINISTRATORS,
+        write: Rule = ADMINISTRATORS,
+        create: Rule | None = None,
+        update: Rule | None = None,
+        delete: Rule | None = None,
         columns: Mapping[str, Rule] | None = None,
+        write_columns: Mapping[str, Rule] | None = None,
         name: str | None = None,
         only: Sequence[str] | None = None,
         hidden: Sequence[str] = (),
@@ -110,10 +116,13 @@ class Hekla:
     ) -> None:
         """Serve a mapped class or a Table.
 
-        ``read`` says who may read which rows; without it only administrators may. ``columns``
-        closes single columns further. ``name`` is the path (the table's name by default),
-        ``only`` and ``hidden`` choose columns, ``relations`` renames relations or, with None,
-        leaves them out, ``search`` names the columns that ``search=`` looks in.
+        ``read`` says who may read which rows; without it only administrators may. ``write``
+        says the same of creating, changing and deleting, unless ``create``, ``update`` or
+        ``delete`` is given apart; a row has to satisfy it before and after. ``columns`` closes
+        single columns further, ``write_columns`` to writing only. ``name`` is the path (the
+        table's name by default), ``only`` and ``hidden`` choose columns, ``relations`` renames
+        relations or, with None, leaves them out, ``search`` names the columns that ``search=``
+        looks in.
         """
         self._declare()
         declaration = Declaration(
@@ -127,12 +136,20 @@ class Hekla:
             title,
             description,
         )
-        self._declarations.append((declaration, Rules(read, dict(columns or {}))))
+        rules = Rules(
+            read,
+            dict(columns or {}),
+            write if create is None else create,
+            write if update is None else update,
+            write if delete is None else delete,
+            dict(write_columns or {}),
+        )
+        self._declarations.append((declaration, rules))
 
-    def reflect(self, *, read: Rule = ADMINISTRATORS) -> None:
-        """Serve every table and view of the database that exists, under one rule."""
+    def reflect(self, *, read: Rule = ADMINISTRATORS, write: Rule = nobody) -> None:
+        """Serve every table and view of the database that exists, under one rule each."""
         self._declare()
-        self._reflected = Rules(read)
+        self._reflected = Rules(read, create=write, update=write, delete=write)
 
     def _declare(self) -> None:
         if self._parts is not None:
@@ -289,6 +306,8 @@ class _Parts:
         self.store = open_store(app.location, app.settings)
         self.schema, rules = self._schema(app)
         self.policy = Policy(self.schema, rules)
+        if not app.location.read_only and self.policy.writable:
+            self.store.prepare_writer(log_statements(self.schema, self.store.dialect))
         self.engine = Engine(self.schema, self.policy, self.store, app.settings)
         router = Router(app._prefix)
         secret = app.settings.secret or str(app.location)

@@ -17,6 +17,7 @@ from hekla.cache import Cache
 from hekla.policy.access import Access, Policy
 from hekla.policy.guard import guard
 from hekla.query.ast import Aggregate
+from hekla.query.mutation import Mutation
 from hekla.query.shape import Question, Shape
 from hekla.schema.resource import Schema
 from hekla.settings import Settings
@@ -25,8 +26,10 @@ from hekla.sql.plan import Plan, render
 from hekla.sql.scope import Scope
 from hekla.sql.select import compile_rows, compile_select
 from hekla.store.protocol import Store
+from hekla.writing.work import Precondition, Written
+from hekla.writing.writer import Step, Writer
 
-__all__ = ["Answer", "Engine", "Plan"]
+__all__ = ["Answer", "Engine", "Plan", "Precondition", "Step", "Written"]
 
 _decode = msgspec.json.Decoder().decode
 
@@ -52,6 +55,7 @@ class Engine:
         self.policy = policy
         self.store = store
         self.settings = settings
+        self.writer = Writer(schema, policy, store, settings)
         self._plans: Cache[tuple[Shape, Access, bool], Plan] = Cache(settings.plan_cache_size)
 
     async def read(self, question: Question, actor: Actor) -> Answer | None:
@@ -68,6 +72,33 @@ class Engine:
             raise ValueError("the plan was made for an actor who may see something else")
         row = await self.store.fetch(plan, plan.bind(values, actor))
         return None if row is None else _answer(plan, row)
+
+    async def write(
+        self,
+        mutation: Mutation,
+        actor: Actor,
+        answer: Question | None = None,
+        precondition: Precondition | None = None,
+        request: str | None = None,
+    ) -> Written:
+        """Change rows; what was changed is durable, and on record, when this returns.
+
+        ``answer`` is how the row that was written shall be told: a selection of ``one`` without
+        a condition. ``precondition`` is asked about the row as it was, told in the same way.
+        ``request`` is the id that the change log keeps. Raises Problem; then nothing changed.
+        """
+        return await self.writer.write(mutation, actor, answer, precondition, request)
+
+    async def write_all(
+        self,
+        steps: Sequence[Step],
+        actor: Actor,
+        answers: Sequence[Question | None],
+        preconditions: Sequence[Precondition | None] | None = None,
+        request: str | None = None,
+    ) -> list[Written]:
+        """Change rows by several mutations, all of them or none; each step sees those before."""
+        return await self.writer.write_all(steps, actor, answers, preconditions, request)
 
     def stream(self, question: Question, actor: Actor) -> AsyncIterator[list[tuple[Any, ...]]]:
         """The rows one by one, in batches, each a tuple that holds its JSON."""

@@ -55,6 +55,12 @@ class Settings:
     )
     max_filter_terms: int = _setting(100, "Most comparisons in the filters of one request.")
     max_in_values: int = _setting(1000, "Most values in one `in` or `not_in` list.")
+    max_write_rows: int = _setting(
+        1000, "Most rows that one request may change by filter, or one batch may write."
+    )
+    max_bulk_rows: int = _setting(
+        10_000, "Most rows in the array of one request that creates or upserts."
+    )
     max_query_bytes: int = _setting(16384, "Longest query string, in bytes.")
     max_path_bytes: int = _setting(8192, "Longest path of an address, in bytes.")
     max_header_bytes: int = _setting(65536, "Largest header section of a request, in bytes.")

@@ -23,7 +23,7 @@ from sqlalchemy.sql.elements import (
 )
 
 from hekla.actor import ANONYMOUS, Actor
-from hekla.policy.rules import Role, Rule, Rules, SignedIn
+from hekla.policy.rules import ADMINISTRATORS, Action, Role, Rule, Rules, SignedIn
 from hekla.schema.resource import Column, Relation, Resource, Schema
 
 __all__ = ["Access", "Policy"]
@@ -92,8 +92,23 @@ def roles_of(rules: Iterable[Rule]) -> frozenset[str]:
     )
 
 
+def _alive(resource: Resource, rule: Rule | bool) -> Rule | bool:
+    """``rule``, for the rows that are not marked as deleted: those are there for nobody."""
+    if resource.soft_delete is None or rule is False:
+        return rule
+    column = resource.column(resource.soft_delete)
+    mark = sa.type_coerce(column.source, sa.types.NullType())
+    alive: Rule = mark.is_(None)
+    if column.type.name == "boolean":
+        alive = alive | column.source.is_(sa.false())
+    return alive if rule is True else sa.and_(alive, rule)
+
+
+_ACTIONS: tuple[Action, ...] = ("create", "update", "delete")
+
+
 class Access:
-    """What may be read of each resource, for one combination of sign-in and roles."""
+    """What may be done with each resource, for one combination of sign-in and roles."""
 
     def __init__(
         self,
@@ -112,10 +127,14 @@ class Access:
         self._columns: dict[str, Mapping[str, Column]] = {}
         self._masks: dict[str, Mapping[str, Rule]] = {}
         self._relations: dict[str, Mapping[str, Relation]] = {}
+        self._writes: dict[tuple[str, Action], Rule | bool] = {}
+        self._write_columns: dict[str, Mapping[str, Rule | bool]] = {}
         nothing = Rules()
         for resource in schema:
             of_resource = rules.get(resource.name, nothing)
-            self._rows[resource.name] = _decide(of_resource.read, signed_in, roles)
+            self._rows[resource.name] = _alive(
+                resource, _decide(of_resource.read, signed_in, roles)
+            )
             decided = {
                 name: _decide(rule, signed_in, roles) for name, rule in of_resource.columns.items()
             }
@@ -124,6 +143,15 @@ class Access:
             )
             self._masks[resource.name] = MappingProxyType(
                 {name: rule for name, rule in decided.items() if not isinstance(rule, bool)}
+            )
+            for action in _ACTIONS:
+                rule = _decide(of_resource.of(action), signed_in, roles)
+                self._writes[resource.name, action] = rule if resource.writable else False
+            self._write_columns[resource.name] = MappingProxyType(
+                {
+                    name: _decide(rule, signed_in, roles)
+                    for name, rule in of_resource.write_columns.items()
+                }
             )
         by_table = {resource.table: resource for resource in schema}
         for resource in schema:
@@ -162,6 +190,38 @@ class Access:
         """Which rows may be read: all, none, or those for which the expression holds."""
         return self._rows[resource.name]
 
+    def writes(self, resource: Resource, action: Action) -> Rule | bool:
+        """Which rows may be created, changed or deleted: all, none, or those it holds for."""
+        return self._writes[resource.name, action]
+
+    def writable(self, resource: Resource) -> bool:
+        """Whether anything of the resource may be written at all."""
+        return any(self._writes[resource.name, action] is not False for action in _ACTIONS)
+
+    def settable(self, resource: Resource) -> Mapping[str, Column]:
+        """The columns that may be written, in some rows at least."""
+        closed = self._write_columns[resource.name]
+        return {
+            name: column
+            for name, column in self._columns[resource.name].items()
+            if column.settable and closed.get(name, True) is not False
+        }
+
+    def column_rules(self, resource: Resource, names: Iterable[str]) -> list[Rule]:
+        """What a row has to satisfy so that these columns of it may be written.
+
+        A column that is masked in a row may not be written there: it would be written blindly.
+        """
+        closed = self._write_columns[resource.name]
+        masked = self._masks[resource.name]
+        rules: dict[str, Rule] = {}
+        for name in names:
+            for kind, given in (("write", closed), ("read", masked)):
+                rule = given.get(name)
+                if rule is not None and not isinstance(rule, bool):
+                    rules[f"{kind} {name}"] = rule
+        return list(rules.values())
+
     def columns(self, resource: Resource) -> Mapping[str, Column]:
         """The columns that exist as far as this actor can tell."""
         return self._columns[resource.name]
@@ -181,14 +241,23 @@ class Policy:
     def __init__(self, schema: Schema, rules: Mapping[str, Rules]) -> None:
         self.schema = schema
         self.rules = dict(rules)
-        spoken = [Rules().read]
+        spoken = [ADMINISTRATORS]
         for of_resource in self.rules.values():
-            spoken += [of_resource.read, *of_resource.columns.values()]
+            spoken += of_resource.all()
         # Roles that no rule mentions must not multiply plans: a token may carry any number.
         self.roles = roles_of(spoken)
+        self.writable = any(
+            resource.writable and any(self._may_write(resource, action) for action in _ACTIONS)
+            for resource in schema
+        )
+        """Whether anybody may write anything."""
         self._accesses: dict[tuple[bool, frozenset[str]], Access] = {}
         self._tables = tables_of(spoken)
         self._anonymous = self.access(Actor())
+
+    def _may_write(self, resource: Resource, action: Action) -> bool:
+        rules = self.rules.get(resource.name, Rules())
+        return not isinstance(rules.of(action), False_)
 
     def access(self, actor: Actor) -> Access:
         """What ``actor`` may see; the same object for all actors who may see the same."""

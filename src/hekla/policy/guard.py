@@ -21,6 +21,7 @@ from hekla.errors import (
     Problem,
 )
 from hekla.policy.access import Access
+from hekla.policy.rules import Action
 from hekla.query.ast import (
     Aggregate,
     And,
@@ -36,7 +37,15 @@ from hekla.query.ast import (
 )
 from hekla.schema.resource import Column, Relation, Resource
 
-__all__ = ["check_readable", "check_search", "find_column", "find_relation", "guard", "suggestion"]
+__all__ = [
+    "check_readable",
+    "check_search",
+    "check_writable",
+    "find_column",
+    "find_relation",
+    "guard",
+    "suggestion",
+]
 
 Q = TypeVar("Q", bound=Select | Aggregate)
 
@@ -81,6 +90,12 @@ def check_readable(access: Access, resource: Resource) -> None:
     """Raise Problem ``forbidden`` if the actor may read no row of ``resource`` at all."""
     if access.rows(resource) is False:
         raise Problem(FORBIDDEN, f"You may not read {resource.name}.")
+
+
+def check_writable(access: Access, resource: Resource, action: Action) -> None:
+    """Raise Problem ``forbidden`` if the actor may do so to no row of ``resource`` at all."""
+    if access.writes(resource, action) is False:
+        raise Problem(FORBIDDEN, f"You may not {action} rows of {resource.name}.")
 
 
 def check_search(access: Access, resource: Resource, location: str = "") -> None:

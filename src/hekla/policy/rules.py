@@ -1,18 +1,33 @@
-"""Who may read which rows and columns, said as SQLAlchemy expressions over ``me``."""
+"""Who may read and write which rows and columns, said as SQLAlchemy expressions over ``me``."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.sql.elements import BindParameter
 
-__all__ = ["MeValue", "Role", "Rule", "Rules", "SignedIn", "everyone", "me", "nobody", "signed_in"]
+__all__ = [
+    "ADMINISTRATORS",
+    "Action",
+    "MeValue",
+    "Role",
+    "Rule",
+    "Rules",
+    "SignedIn",
+    "everyone",
+    "me",
+    "nobody",
+    "signed_in",
+]
 
 Rule = sa.ColumnElement[bool]
+
+Action = Literal["create", "update", "delete"]
+"""What can be done to a row, other than reading it."""
 
 
 class MeValue(BindParameter[Any]):
@@ -86,7 +101,32 @@ ADMINISTRATORS: Rule = Role("admin")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rules:
-    """The rules of one resource; ``columns`` closes single columns further (by API name)."""
+    """The rules of one resource: who may do what with which rows.
+
+    A row that is changed has to satisfy the rule of its action before and after. ``columns``
+    closes single columns further (by API name), ``write_columns`` closes them to writing only:
+    a row in which such a column is set has to satisfy its rule as well.
+    """
 
     read: Rule = ADMINISTRATORS
     columns: Mapping[str, Rule] = field(default_factory=lambda: MappingProxyType({}))
+    create: Rule = ADMINISTRATORS
+    update: Rule = ADMINISTRATORS
+    delete: Rule = ADMINISTRATORS
+    write_columns: Mapping[str, Rule] = field(default_factory=lambda: MappingProxyType({}))
+
+    def of(self, action: Action) -> Rule:
+        """The rule of one way of writing."""
+        match action:
+            case "create":
+                return self.create
+            case "update":
+                return self.update
+            case "delete":
+                return self.delete
+
+    def all(self) -> Iterator[Rule]:
+        """Every rule there is."""
+        yield from (self.read, self.create, self.update, self.delete)
+        yield from self.columns.values()
+        yield from self.write_columns.values()

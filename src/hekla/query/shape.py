@@ -1,6 +1,6 @@
-"""A query without its values: what a plan is compiled from, and cached by.
+"""A query, or a condition, without its values: what a plan is compiled from, and cached by.
 
-``parameterize`` takes every value out of a query and leaves a numbered :class:`Hole` in its
+``parameterize`` takes every value out of it and leaves a numbered :class:`Hole` in its
 place. Two queries that differ in values only come out equal, so they share one statement.
 """
 
@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from hekla.query.ast import Aggregate, Compare, Select
+from hekla.query.ast import Aggregate, Compare, Condition, Select
 
-__all__ = ["Hole", "Question", "Shape", "parameterize"]
+__all__ = ["Hole", "Pattern", "Question", "Shape", "Which", "parameterize", "which"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +24,17 @@ class Hole:
     index: int
 
 
-class Shape:
-    """A query whose values are holes, with its hash worked out once."""
+Node = TypeVar("Node")
 
-    __slots__ = ("_hash", "query")
 
-    def __init__(self, query: Select | Aggregate) -> None:
+class _Hashed(Generic[Node]):
+    """A node of the AST whose values are ``holes`` in number, with its hash worked out once."""
+
+    __slots__ = ("_hash", "holes", "query")
+
+    def __init__(self, query: Node, holes: int) -> None:
         self.query = query
+        self.holes = holes
         self._hash = hash(query)
 
     def __hash__(self) -> int:
@@ -38,17 +42,36 @@ class Shape:
 
     def __eq__(self, other: object) -> bool:
         return self is other or (
-            isinstance(other, Shape) and self._hash == other._hash and self.query == other.query
+            isinstance(other, _Hashed) and self._hash == other._hash and self.query == other.query
         )
 
     def __repr__(self) -> str:
-        return f"Shape({self.query!r})"
+        return f"{type(self).__name__}({self.query!r})"
+
+
+class Shape(_Hashed[Select | Aggregate]):
+    """A query whose values are holes."""
+
+    __slots__ = ()
+
+
+class Pattern(_Hashed[Condition]):
+    """A condition whose values are holes."""
+
+    __slots__ = ()
 
 
 class Question(msgspec.Struct, frozen=True):
     """A shape and the values for its holes, in order: all that the engine needs to know."""
 
     shape: Shape
+    values: tuple[Any, ...]
+
+
+class Which(msgspec.Struct, frozen=True):
+    """Which rows are meant: a condition and the values for its holes, in order."""
+
+    pattern: Pattern
     values: tuple[Any, ...]
 
 
@@ -64,6 +87,17 @@ def _field_names(node: Any) -> tuple[str, ...]:
 
 def parameterize(query: Select | Aggregate) -> Question:
     """Take the values out of ``query``, in the order in which its fields are declared."""
+    taken, values = _take_values(query)
+    return Question(Shape(taken, len(values)), values)
+
+
+def which(condition: Condition) -> Which:
+    """Take the values out of a condition that names rows to be changed."""
+    taken, values = _take_values(condition)
+    return Which(Pattern(taken, len(values)), values)
+
+
+def _take_values(whole: Any) -> tuple[Any, tuple[Any, ...]]:
     values: list[Any] = []
 
     def hole(value: Any) -> Hole:
@@ -91,4 +125,4 @@ def parameterize(query: Select | Aggregate) -> Question:
         kind: Any = type(node)
         return kind(**changed)
 
-    return Question(Shape(walk(query)), tuple(values))
+    return walk(whole), tuple(values)

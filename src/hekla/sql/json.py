@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from hekla.schema.types import Dialect
 from hekla.schema.types.expression import expression as written
 
-__all__ = ["Json", "array_of", "literal", "object_of", "or_null", "subquery"]
+__all__ = ["Json", "array", "array_of", "literal", "object_of", "or_null", "subquery"]
 
 # json_object() and JSON_OBJECT() take any number of pairs up to the database's bound on
 # arguments (1,000 in SQLite); beyond it an object is made in parts.
@@ -129,6 +129,12 @@ def _label(name: str) -> str:
     """A quoted identifier in a template, where braces stand for places."""
     quoted = name.replace('"', '""').replace("{", "{{").replace("}", "}}")
     return f'"{quoted}"'
+
+
+def array(values: Sequence[sa.ColumnElement[Any]], dialect: Dialect) -> sa.ColumnElement[Any]:
+    """The array of these values of one row."""
+    call = sa.func.json_build_array if dialect == "postgresql" else sa.func.json_array
+    return call(*values)
 
 
 def array_of(

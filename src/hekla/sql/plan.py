@@ -140,20 +140,29 @@ class Plan:
         return self._careful_sql
 
 
-def _compile(statement: sa.Select[Any], dialect: Dialect) -> SQLCompiler:
+def _columns(statement: Any) -> tuple[str, ...]:
+    return tuple(column.name for column in statement.selected_columns)
+
+
+def _compile(statement: sa.ClauseElement, dialect: Dialect) -> SQLCompiler:
     compiled = statement.compile(dialect=sqlalchemy_dialect(dialect))
     assert isinstance(compiled, SQLCompiler)
     return compiled
 
 
 def render(
-    statement: sa.Select[Any],
+    statement: sa.Select[Any] | sa.Insert | sa.Update | sa.Delete,
     dialect: Dialect,
     access: Access | None = None,
     guarded: bool = True,
     careful: Callable[[], sa.Select[Any]] | None = None,
+    *,
+    columns: tuple[str, ...] | None = None,
 ) -> Plan:
-    """Compile ``statement`` to text, once, and work out where each bind comes from."""
+    """Compile ``statement`` to text, once, and work out where each bind comes from.
+
+    ``columns`` names what its rows hold, where the statement itself does not.
+    """
     compiled = _compile(statement, dialect)
     speaks = sqlalchemy_dialect(dialect)
     slots: list[tuple[int, Convert | None]] = []
@@ -173,7 +182,7 @@ def render(
         str(compiled),
         slots,
         rest,
-        tuple(column.name for column in statement.selected_columns),
+        _columns(statement) if columns is None else columns,
         access,
         guarded,
         (lambda: str(_compile(careful(), dialect))) if careful is not None else None,

@@ -108,6 +108,10 @@ class Scope:
             raise Problem(FORBIDDEN, f"You may not read {resource.name}.")
         return self._source(resource, resource.table.alias(self.name()))
 
+    def own(self, resource: Resource) -> Source:
+        """The resource's table itself, which a statement changes; under no alias."""
+        return self._source(resource, resource.table)
+
     def _source(self, resource: Resource, alias: sa.FromClause) -> Source:
         source = self._sources[alias] = Source(resource, alias)
         return source
@@ -117,9 +121,10 @@ class Scope:
         rule = self.access.rows(source.resource)
         if isinstance(rule, bool):
             return [] if rule else [sa.false()]
-        return [self._adapt(rule, source)]
+        return [self.adapt(rule, source)]
 
-    def _adapt(self, rule: sa.ColumnElement[bool], source: Source) -> sa.ColumnElement[bool]:
+    def adapt(self, rule: sa.ColumnElement[bool], source: Source) -> sa.ColumnElement[bool]:
+        """The rule, as it is said of the rows of ``source``."""
         adapted = ClauseAdapter(source.alias).traverse(rule)
 
         def takes_row_from_outside(select: sa.Select[Any]) -> None:
@@ -150,7 +155,7 @@ class Scope:
         mask = self.access.masks(source.resource).get(column.name)
         if mask is None:
             return raw
-        masked: sa.ColumnElement[Any] = sa.case((self._adapt(mask, source), raw))
+        masked: sa.ColumnElement[Any] = sa.case((self.adapt(mask, source), raw))
         return masked
 
     def masked(self, source: Source, column: Column) -> bool:

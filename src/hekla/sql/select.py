@@ -8,6 +8,7 @@ list is a correlated subquery, which measured two times faster than a grouped jo
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,7 +20,7 @@ from hekla.query.ast import And, Condition, Include, Order, Path, Search, Select
 from hekla.query.shape import Hole
 from hekla.schema.resource import Column, Relation, Resource
 from hekla.sql.conditions import compile_condition
-from hekla.sql.json import MAX_LABEL_BYTES, Json, array_of, object_of, or_null, subquery
+from hekla.sql.json import MAX_LABEL_BYTES, Json, array, array_of, object_of, or_null, subquery
 from hekla.sql.order import SortKey, compile_after, sort_keys
 from hekla.sql.plan import ValueSlot
 from hekla.sql.scope import Pair, Scope, Source
@@ -332,17 +333,21 @@ def _last_keys(scope: Scope, page: _Page) -> sa.ColumnElement[Any]:
     if not more and not key.nullable and dialect == "sqlite":
         last = (sa.func.min if key.descending else sa.func.max)(value)
         return sa.func.json_array(_sort_value(scope, key, last))
-    make = {"sqlite": "json_array", "postgresql": "json_build_array", "mysql": "json_array"}
-    row = Json(getattr(sa.func, make[dialect])(*(part.expression for part in exact)))
+    row = Json(array([part.expression for part in exact], dialect))
     return array_of(row, dialect, page.order)
 
 
-def compile_select(scope: Scope, query: Select) -> sa.Select[Any]:
+def compile_select(
+    scope: Scope,
+    query: Select,
+    tie: Callable[[Source], list[sa.ColumnElement[bool]]] | None = None,
+) -> sa.Select[Any]:
     """One statement of one row: ``body``, and for a list ``size``, ``total`` and ``last``.
 
     ``size`` is the number of rows in the body, ``total`` (with ``count``) the number without
     paging, ``last`` (with ``cursor``) JSON that ends in the sort values of the last row. For
-    ``one`` the statement has no row when the object is not there.
+    ``one`` the statement has no row when the object is not there; ``tie`` says which one it is,
+    where no condition of the query does.
     """
     resource = scope.schema[query.resource]
     source = scope.source(resource)
@@ -350,6 +355,8 @@ def compile_select(scope: Scope, query: Select) -> sa.Select[Any]:
         conditions = scope.row_rule(source)
         if query.where is not None:
             conditions.append(compile_condition(scope, source, query.where))
+        if tie is not None:
+            conditions += tie(source)
         values = [
             (column, scope.value(source, column))
             for column in _chosen(scope, resource, query.fields)

@@ -8,7 +8,7 @@ from xxhash import xxh3_128_hexdigest
 
 from hekla.web.response import Response
 
-__all__ = ["coded_tag", "entity_tag", "matches", "not_modified"]
+__all__ = ["coded_tag", "entity_tag", "matches", "matches_strongly", "not_modified"]
 
 _ENTITY_TAG = re.compile(r'(?:W/)?("[^"]*")')
 
@@ -34,6 +34,21 @@ def matches(if_none_match: str, tag: str) -> bool:
     if if_none_match.strip() == "*":
         return True
     return tag.removeprefix("W/") in _ENTITY_TAG.findall(if_none_match)
+
+
+_CODED = re.compile(r'-(?:gzip|zstd)"$')
+
+
+def matches_strongly(if_match: str, tag: str) -> bool:
+    """Whether an If-Match header names the tag: ``*`` or any of a list, compared strongly.
+
+    A weak tag matches nothing (RFC 9110 section 8.8.3.2); the tag of the same body in a content
+    coding stands for the same state of the row, so it does match.
+    """
+    if if_match.strip() == "*":
+        return True
+    sent = [part.strip() for part in if_match.split(",")]
+    return any(part == tag or _CODED.sub('"', part) == tag for part in sent)
 
 
 def not_modified(headers: list[tuple[str, str]]) -> Response:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any
 
 from hekla.cache import Cache
-from hekla.engine import Answer, Engine, Plan
+from hekla.engine import Answer, Engine
 from hekla.errors import AMBIGUOUS_KEY, INTERNAL, NOT_FOUND, Problem
 from hekla.faces.rest.aggregates import parse_aggregate
 from hekla.faces.rest.cursor import START, CursorCodec, Position, invalid_cursor, ordering_tag
@@ -16,6 +16,7 @@ from hekla.faces.rest.export import CSV, NDJSON, export
 from hekla.faces.rest.keys import Key, key_condition, parse_key
 from hekla.faces.rest.parse import Pairs, parse_item, parse_list
 from hekla.faces.rest.prepared import Prepared, given_value, prepare, skeleton
+from hekla.faces.rest.write import WriteEndpoint
 from hekla.policy.access import Access
 from hekla.policy.order import complete_order
 from hekla.query.ast import Select
@@ -36,6 +37,9 @@ _JSON_HEADERS = [_JSON_HEADER]
 _VARY = ("vary", "Accept")
 _LIST_FORMS = (JSON, NDJSON, CSV)
 _JSON_ONLY = (JSON,)
+_READ = frozenset({"GET"})
+_WRITE_LIST = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
+_WRITE_ROW = frozenset({"GET", "PUT", "PATCH", "DELETE"})
 
 
 class ResourceEndpoint:
@@ -47,23 +51,39 @@ class ResourceEndpoint:
         resource: Resource,
         cursors: CursorCodec,
         prepared: Cache[tuple[Any, ...], Prepared],
+        prefix: str = "",
     ) -> None:
         self.engine = engine
         self.resource = resource
+        self._writes = WriteEndpoint(engine, resource, prefix)
         self._cursors = cursors
         # Shared by all resources, so that its bound holds however many there are.
         self._prepared = prepared
-        self._has_points = len(resource.key) == 1
-        self._points: dict[Access, tuple[Plan, Callable[[str], Any]]] = {}
+        self._has_rows = len(resource.key) == 1
+        if self._has_rows:
+            self._parse_key = resource.columns[resource.key[0]].type.parse
 
     def __call__(self, request: Request, rest: str) -> Coroutine[Any, Any, Response]:
+        if request.method != "GET":
+            return self._writes(request, rest)
         if not rest:
             return self._list(request)
         if rest in ("aggregate", "aggregate/"):
             return self._aggregate(request)
-        if self._has_points and rest.isalnum() and not request.query:
-            return self._point(request, rest)
+        if self._has_rows and rest.isalnum():
+            return self._row(request, rest)
         return self._item(request, rest)
+
+    def methods(self, rest: str) -> frozenset[str]:
+        """What may be done at an address below this segment."""
+        if not self.resource.writable:
+            return _READ
+        rest = rest.removesuffix("/")
+        if not rest:
+            return _WRITE_LIST if self.resource.uniques else _WRITE_LIST - {"PUT"}
+        if rest == "aggregate":
+            return _READ
+        return _WRITE_ROW if self.resource.key else _READ
 
     def question(self, request: Request, rest: str) -> Question:
         """The question that the request asks, without asking it."""
@@ -87,35 +107,30 @@ class ResourceEndpoint:
 
     # One row
 
-    async def _point(self, request: Request, rest: str) -> Response:
-        """The commonest request: a row by a plain key of one column, and nothing else.
+    async def _row(self, request: Request, rest: str) -> Response:
+        """The commonest request: a row by a plain key of one column.
 
         It is answered as :meth:`_item` would, whose findings are the same every time.
         """
-        if request.headers.get("accept") is not None:
+        if "accept" in request.headers.first:
             negotiate(request, _JSON_ONLY)
         actor = request.actor
         access = self.engine.policy.access(actor)
-        point = self._points.get(access)
-        if point is None:
-            key = self.resource.key[0]
-            if key not in access.columns(self.resource):
-                raise self._not_found()
-            plan = self._prepare_item((0,), "", access).plan
-            point = self._points[access] = (plan, self.resource.columns[key].type.parse)
-        plan, parse = point
+        prepared = self._prepared.get((self, access, request.query))
+        if prepared is None:
+            return await self._item(request, rest)
         try:
-            value = parse(rest)
-        except ValueError:
+            key = self._parse_key(rest)
+        except (ValueError, Problem):
             raise self._not_found() from None
-        answer = await self.engine.run(plan, (value,), actor)
+        values = (key,) if prepared.bare else prepared.values((), (key,))
+        answer = await self.engine.run(prepared.plan, values, actor)
         if answer is None:
             raise self._not_found()
         return Response(200, answer.body, _JSON_HEADERS)
 
     async def _item(self, request: Request, rest: str) -> Response:
-        accept = request.headers.get("accept")
-        if accept is not None:
+        if "accept" in request.headers.first:
             negotiate(request, _JSON_ONLY)
         actor = request.actor
         access = self.engine.policy.access(actor)
@@ -137,7 +152,7 @@ class ResourceEndpoint:
                 # What else is wrong with the request is said first.
                 parse_item(split_query(request.query), self.resource, access, self.engine.settings)
             raise self._not_found()
-        return Response(200, found.body, [_JSON_HEADER])
+        return Response(200, found.body, _JSON_HEADERS)
 
     async def _is_shared(self, key: Key, request: Request) -> bool:
         """Whether several rows have this key: SQLite lets NULL into one any number of times."""
@@ -168,20 +183,20 @@ class ResourceEndpoint:
 
     async def _list(self, request: Request) -> Response:
         form = JSON
-        if request.headers.get("accept") is not None:
+        if "accept" in request.headers.first:
             form = negotiate(request, _LIST_FORMS)
-        pairs = split_query(request.query) if request.query else []
+        query = request.query
+        pairs = split_query(query) if query else []
         access = self.engine.policy.access(request.actor)
         if form != JSON:
-            query = parse_list(pairs, self.resource, access, self.engine.settings, export=True)
-            return await export(self.engine, _plain(query), request.actor, form)
+            asked = parse_list(pairs, self.resource, access, self.engine.settings, export=True)
+            return await export(self.engine, _plain(asked), request.actor, form)
         position = None
-        for name, text in pairs:
-            if name == "cursor":
-                position = self._cursors.decode(text)
-        return await self._answer(request, *self._prepare(pairs, access, "list", position))
-
-    async def _answer(self, request: Request, prepared: Prepared, values: list[Any]) -> Response:
+        if "cursor" in query:
+            for name, text in pairs:
+                if name == "cursor":
+                    position = self._cursors.decode(text)
+        prepared, values = self._prepare(pairs, access, "list", position)
         answer = await self.engine.run(prepared.plan, values, request.actor)
         if answer is None:
             raise Problem(INTERNAL)
@@ -190,10 +205,9 @@ class ResourceEndpoint:
     def _prepare(
         self, pairs: Pairs, access: Access, kind: str, position: Position | None = None
     ) -> tuple[Prepared, list[Any]]:
-        where = (position.tag, position.nulls) if position is not None else None
+        where, after = (position.form, position.values) if position is not None else (None, ())
         mark = (self, access, kind, where, skeleton(pairs, kind == "aggregate"))
         prepared = self._prepared.get(mark)
-        after = position.values if position is not None else ()
         if prepared is not None:
             try:
                 return prepared, prepared.values(pairs, after)
@@ -233,30 +247,33 @@ class ResourceEndpoint:
             headers.append(("x-total-count", str(answer.total)))
         limit = values[prepared.limit] if prepared.limit is not None else None
         full = limit is not None and 0 < limit <= answer.size
-        links = []
         if prepared.tag:
             if full and answer.last is not None:
                 cursor = self._cursors.encode(prepared.tag, answer.last)
                 headers.append(("x-next-cursor", cursor))
-                links.append(_link(request, "cursor", cursor, "next"))
-        else:
-            skip = values[prepared.offset] if prepared.offset is not None else 0
-            if full and limit is not None:
-                links.append(_link(request, "skip", str(skip + limit), "next"))
-            if skip and limit:
-                links.append(_link(request, "skip", str(max(0, skip - limit)), "prev"))
-        if links:
-            headers.append(("link", ", ".join(links)))
+                headers.append(("link", f'<{_page(request)}cursor={cursor}>; rel="next"'))
+            return headers
+        skip = values[prepared.offset] if prepared.offset is not None else 0
+        if limit and (full or skip):
+            page = _page(request)
+            following = f'<{page}skip={skip + limit}>; rel="next"' if full else ""
+            previous = f'<{page}skip={max(0, skip - limit)}>; rel="prev"' if skip else ""
+            parting = ", " if full and skip else ""
+            headers.append(("link", f"{following}{parting}{previous}"))
         return headers
 
     # Aggregates
 
     async def _aggregate(self, request: Request) -> Response:
-        if request.headers.get("accept") is not None:
+        if "accept" in request.headers.first:
             negotiate(request, _JSON_ONLY)
         pairs = split_query(request.query) if request.query else []
         access = self.engine.policy.access(request.actor)
-        return await self._answer(request, *self._prepare(pairs, access, "aggregate"))
+        prepared, values = self._prepare(pairs, access, "aggregate")
+        answer = await self.engine.run(prepared.plan, values, request.actor)
+        if answer is None:
+            raise Problem(INTERNAL)
+        return Response(200, answer.body, self._list_headers(request, prepared, values, answer))
 
 
 def _plain(query: Select) -> Question:
@@ -272,21 +289,22 @@ def _is_null(value: Any) -> bool:
     return value is None
 
 
-# What RFC 3986 does not allow in a target, or would end it in the header.
+# What may stand in a target as it is (RFC 3986), beside the escapes that are there already.
+_SAFE = bytes(code for code in range(0x21, 0x7F) if chr(code) not in '"<>\\^`{|}')
 _UNSAFE = re.compile(r"[^!#-;=?-\[\]_a-z~]")
 
 
-def _link(request: Request, name: str, value: str, relation: str) -> str:
-    """One target of a Link header (RFC 8288): this address with one parameter changed."""
+def _page(request: Request) -> str:
+    """The target of a Link header (RFC 8288), up to the parameter that tells the page."""
     query = request.query
     if "cursor" in query or "skip" in query:
         # A cursor goes on behind what was skipped, so skip is for the first page only.
         parts = [part for part in query.split("&") if not part.startswith(("cursor=", "skip="))]
         query = "&".join(parts)
-    target = f"{request.base}{request.path}?{query}{'&' if query else ''}{name}={value}"
-    if _UNSAFE.search(target):
+    target = f"{request.base}{request.path}?{query}{'&' if query else ''}"
+    if target.encode("utf-8", "replace").translate(None, _SAFE):
         target = _UNSAFE.sub(_escape, target)
-    return f'<{target}>; rel="{relation}"'
+    return target
 
 
 def _escape(match: re.Match[str]) -> str:

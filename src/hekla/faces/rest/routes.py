@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,12 @@ from hekla.web.router import Router
 __all__ = ["Listed", "RestFace"]
 
 _READ = ("GET", "HEAD", "OPTIONS")
+_ORDER = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+def _listed(methods: Collection[str]) -> tuple[str, ...]:
+    """Methods of an endpoint with those that every one has, in the usual order."""
+    return tuple(method for method in _ORDER if method in methods or method in _READ)
 
 
 def _asset(name: str) -> Callable[[Request], Awaitable[Response]]:
@@ -74,9 +80,10 @@ class RestFace:
         for path, handler in pages.items():
             router.add_page(path, {"GET": handler})
         for resource in engine.schema:
-            endpoint = ResourceEndpoint(engine, resource, cursors, prepared)
+            endpoint = ResourceEndpoint(engine, resource, cursors, prepared, router.prefix)
+            methods = endpoint.methods("") | endpoint.methods("1")
             try:
-                router.add(resource.name, endpoint)
+                router.add(resource.name, endpoint, methods, endpoint.methods)
             except ValueError as error:
                 raise OperatorError(f"{resource.name}: {error}; give it another name=") from error
             self._endpoints[resource.name] = endpoint
@@ -96,10 +103,13 @@ class RestFace:
         listed = []
         for resource in self.engine.schema:
             path = f"{prefix}/{path_segment(resource.name)}"
-            listed.append(Listed(_READ, path, f"the rows of {resource.name}"))
+            endpoint = self._endpoints[resource.name]
+            methods = _listed(endpoint.methods(""))
+            listed.append(Listed(methods, path, f"the rows of {resource.name}"))
             if resource.key:
                 key = ",".join(f"{{{name}}}" for name in resource.key)
-                listed.append(Listed(_READ, f"{path}/{key}", f"one row of {resource.name}"))
+                methods = _listed(endpoint.methods("1"))
+                listed.append(Listed(methods, f"{path}/{key}", f"one row of {resource.name}"))
             listed.append(Listed(_READ, f"{path}/aggregate", f"figures about {resource.name}"))
         for path, description in (
             ("/", "the list of resources"),
@@ -117,8 +127,7 @@ class RestFace:
         for resource, entry in zip(self.engine.schema, describe(self.engine.schema), strict=True):
             if access.rows(resource) is False:
                 continue
-            # Nothing is written over HTTP yet, whatever the table would allow.
-            entry["writable"] = False
+            entry["writable"] = access.writable(resource)
             entry["url"] = self._router.prefix + entry["url"]
             entry["relations"] = [each.name for each in readable_relations(resource, access)]
             if not all(name in access.columns(resource) for name in resource.key):

@@ -1,0 +1,401 @@
+"""What one write does inside its transaction, row by row, under the rules.
+
+The same steps for every way of writing: the rule of the action is asked of the row before and
+after, the statement runs, and what the database refuses is put into words. A work may be run
+again from its beginning (the store says when), so it keeps nothing but what it was given.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, cast
+
+import msgspec
+
+from hekla.actor import Actor
+from hekla.errors import (
+    FORBIDDEN,
+    LIMIT_EXCEEDED,
+    NOT_FOUND,
+    PRECONDITION_FAILED,
+    Problem,
+)
+from hekla.policy.access import Access
+from hekla.policy.guard import check_writable
+from hekla.policy.rules import Action
+from hekla.query.ast import And, Compare, Condition
+from hekla.query.mutation import Create, Delete, Mutation, Outcome, Replace, Update, Upsert
+from hekla.query.shape import Pattern, Question, Which, which
+from hekla.schema.resource import Resource
+from hekla.sql.mutate import WritePlan
+from hekla.store.constraints import ConstraintFailed
+from hekla.writing.refusals import explain
+
+if TYPE_CHECKING:
+    from hekla.store.protocol import Transaction
+    from hekla.writing.writer import Writer
+
+__all__ = ["Precondition", "StoredKey", "Work", "Written"]
+
+_decode = msgspec.json.Decoder(float_hook=Decimal).decode
+
+StoredKey = tuple[Any, ...]
+"""The values of a row's key as the database stores them."""
+
+Precondition = Callable[[bytes | None], None]
+"""Raises Problem unless the row's representation (None: there is no row) is as expected."""
+
+
+class Written(msgspec.Struct, gc=False):
+    """What became of one row: its stored key, and its JSON if that was asked for and may be seen.
+
+    ``shown`` is the key of a new row as it stands in JSON. Of many rows that were changed
+    together, ``body`` is the array and ``rows`` their number.
+    """
+
+    outcome: Outcome
+    key: StoredKey = ()
+    body: bytes | None = None
+    rows: int = 1
+    shown: tuple[Any, ...] = ()
+
+
+class Work:
+    """The steps of one write of one actor, in one transaction."""
+
+    __slots__ = ("access", "actor", "now", "tx", "writer")
+
+    def __init__(self, writer: Writer, tx: Transaction, access: Access, actor: Actor) -> None:
+        self.writer = writer
+        self.tx = tx
+        self.access = access
+        self.actor = actor
+        self.now = datetime.now(UTC)
+
+    async def run(
+        self,
+        mutation: Mutation,
+        answer: Question | None = None,
+        precondition: Precondition | None = None,
+    ) -> Written:
+        """Do it. Raises Problem; then the transaction has to be rolled back."""
+        resource = self.access.schema[mutation.resource]
+        match mutation:
+            case Create():
+                return await self.create(resource, mutation, answer)
+            case Update(many=True):
+                return await self.update_many(resource, mutation, answer)
+            case Update():
+                return await self.update(resource, mutation, answer, precondition)
+            case Replace():
+                return await self.replace(resource, mutation, answer, precondition)
+            case Upsert():
+                return await self.upsert(resource, mutation, answer)
+            case Delete(many=True):
+                return await self.delete_many(resource, mutation)
+            case Delete():
+                return await self.delete(resource, mutation, precondition, answer)
+
+    # One row
+
+    async def create(self, resource: Resource, new: Create, answer: Question | None) -> Written:
+        check_writable(self.access, resource, "create")
+        row, given = new.row, tuple(new.row)
+        stamped = self.writer.stamps(resource).create(row, self.now, self.actor)
+        plan = self.writer.insert(self.access, resource, tuple(stamped), given, answer)
+        await self._check_references(resource, row, new.at)
+        found = await self._execute(plan, tuple(stamped.values()), resource, row, new.at)
+        assert found is not None
+        return await self._written("created", plan, found, resource, given, "create", answer)
+
+    async def update(
+        self,
+        resource: Resource,
+        change: Update,
+        answer: Question | None,
+        precondition: Precondition | None = None,
+    ) -> Written:
+        assert change.where is not None
+        check_writable(self.access, resource, "update")
+        if precondition is not None:
+            key = await self.find(resource, change.where, "update", tuple(change.row))
+            precondition(await self.body(resource, key, answer))
+        return await self._update(
+            resource, change, change.where.pattern, change.where.values, answer
+        )
+
+    async def _update(
+        self,
+        resource: Resource,
+        change: Update,
+        pattern: Pattern | None,
+        place: Sequence[Any],
+        answer: Question | None,
+    ) -> Written:
+        """Change the one row of ``pattern`` with the values ``place``, or of a stored key."""
+        row, given = change.row, tuple(change.row)
+        if not row and not change.nested and change.version is None:
+            # Nothing is set, so nothing happens: no stamp, no version, no change on record.
+            key = await self._find(resource, pattern, place, "update", ())
+            return Written("updated", key, await self.body(resource, key, answer))
+        if resource.validators and row:
+            key = await self._find(resource, pattern, place, "update", given)
+            self.writer.check(resource, {**await self.current(resource, key), **row}, change.at)
+        stamped = self.writer.stamps(resource).update(row, self.now, self.actor)
+        await self._check_references(resource, row, change.at)
+        plan = self.writer.update(
+            self.access,
+            resource,
+            tuple(stamped),
+            given,
+            pattern,
+            change.merge,
+            change.version is not None,
+            answer,
+        )
+        values = (*place, *stamped.values())
+        if change.version is not None:
+            values = (*values, change.version)
+        found = await self._execute(plan, values, resource, row, change.at)
+        if found is None:
+            await self._find(resource, pattern, place, "update", given)
+            raise Problem(PRECONDITION_FAILED, "Somebody else has changed it since: read it again.")
+        return await self._written("updated", plan, found, resource, given, "update", answer)
+
+    async def delete(
+        self,
+        resource: Resource,
+        gone: Delete,
+        precondition: Precondition | None = None,
+        answer: Question | None = None,
+    ) -> Written:
+        assert gone.where is not None
+        check_writable(self.access, resource, "delete")
+        if precondition is not None:
+            key = await self.find(resource, gone.where, "delete", ())
+            precondition(await self.body(resource, key, answer))
+        return await self._delete(resource, gone.where.pattern, gone.where.values, gone.at)
+
+    async def _delete(
+        self, resource: Resource, pattern: Pattern | None, place: Sequence[Any], at: str
+    ) -> Written:
+        mark = resource.soft_delete
+        if mark is None:
+            plan = self.writer.delete(self.access, resource, pattern)
+            found = await self._execute(plan, place, resource, None, at)
+        else:
+            flag = resource.column(mark).type.name == "boolean"
+            marked = {mark: True if flag else self.now}
+            row = self.writer.stamps(resource).update(marked, self.now, self.actor)
+            plan = self.writer.mark(self.access, resource, tuple(row), pattern)
+            found = await self._execute(plan, (*place, *row.values()), resource, None, at)
+        if found is None:
+            await self._find(resource, pattern, place, "delete", ())
+            raise Problem(FORBIDDEN, f"You may not delete this row of {resource.name}.")
+        return Written("deleted", tuple(found[: plan.key]))
+
+    async def replace(
+        self,
+        resource: Resource,
+        new: Replace,
+        answer: Question | None,
+        precondition: Precondition | None,
+    ) -> Written:
+        where = which(_equal(new.key))
+        key = await self._seek(resource, where)
+        if precondition is not None:
+            precondition(None if key is None else await self.body(resource, key, answer))
+        if key is None:
+            row = {**new.row, **new.key}
+            try:
+                return await self.create(
+                    resource, Create(new.resource, row, new.nested, new.at), answer
+                )
+            except Problem as problem:
+                if problem.code.code == "already_exists" and self._is_key(resource, problem):
+                    # The key is taken by a row that may not be seen.
+                    raise Problem(NOT_FOUND, f"{resource.title} not found") from problem
+                raise
+        check_writable(self.access, resource, "update")
+        change = Update(new.resource, where, new.row, new.nested, version=new.version, at=new.at)
+        return await self._update(resource, change, None, key, answer)
+
+    def _is_key(self, resource: Resource, problem: Problem) -> bool:
+        return {fault.location.rpartition("/")[2] for fault in problem.errors} == {*resource.key}
+
+    async def upsert(self, resource: Resource, new: Upsert, answer: Question | None) -> Written:
+        where = which(_equal({name: new.row[name] for name in new.by}))
+        key = await self._seek(resource, where)
+        if key is None:
+            create = Create(new.resource, new.row, new.nested, new.at)
+            return await self.create(resource, create, answer)
+        check_writable(self.access, resource, "update")
+        change = Update(new.resource, where, new.change, new.nested, at=new.at)
+        return await self._update(resource, change, None, key, answer)
+
+    # Many rows
+
+    async def update_many(
+        self, resource: Resource, change: Update, answer: Question | None
+    ) -> Written:
+        check_writable(self.access, resource, "update")
+        keys = await self._keys(resource, change.where, "update", tuple(change.row))
+        bodies = []
+        for key in keys:
+            written = await self._update(resource, change, None, key, answer)
+            if written.body is not None:
+                bodies.append(written.body)
+        return Written("updated", (), b"[" + b",".join(bodies) + b"]", len(keys))
+
+    async def delete_many(self, resource: Resource, gone: Delete) -> Written:
+        check_writable(self.access, resource, "delete")
+        keys = await self._keys(resource, gone.where, "delete", ())
+        for key in keys:
+            await self._delete(resource, None, key, gone.at)
+        return Written("deleted", (), None, len(keys))
+
+    async def _keys(
+        self, resource: Resource, where: Which | None, action: Action, given: Sequence[str]
+    ) -> list[StoredKey]:
+        """The rows that may be changed among those that ``where`` finds, bounded in number."""
+        most = self.writer.settings.max_write_rows
+        pattern = None if where is None else where.pattern
+        plan = self.writer.keys(self.access, resource, pattern, action, tuple(given))
+        values = () if where is None else where.values
+        found = await self.tx.fetch_all(plan.sql, plan.bind((*values, most + 1), self.actor))
+        if len(found) > most:
+            raise Problem(
+                LIMIT_EXCEEDED,
+                f"More than {most} rows would be written at once (setting max_write_rows).",
+            )
+        return found
+
+    # Steps
+
+    async def find(
+        self, resource: Resource, where: Which, action: Action, given: Sequence[str]
+    ) -> StoredKey:
+        """The stored key of a row that may be seen, for which the action is allowed.
+
+        Raises Problem ``not_found`` or ``forbidden``.
+        """
+        return await self._find(resource, where.pattern, where.values, action, given)
+
+    async def _find(
+        self,
+        resource: Resource,
+        pattern: Pattern | None,
+        place: Sequence[Any],
+        action: Action,
+        given: Sequence[str],
+    ) -> StoredKey:
+        plan = self.writer.find(self.access, resource, pattern, action, tuple(given))
+        found = await self.tx.fetch(plan.plan.sql, plan.plan.bind(place, self.actor))
+        if found is None:
+            raise Problem(NOT_FOUND, f"{resource.title or resource.name} not found")
+        if not found[plan.ok]:
+            raise Problem(FORBIDDEN, f"You may not {action} this row of {resource.name}.")
+        return tuple(found[: plan.key])
+
+    async def _seek(self, resource: Resource, where: Which) -> StoredKey | None:
+        """The stored key of a row, if there is one that may be seen."""
+        plan = self.writer.find(self.access, resource, where.pattern, "update", ())
+        found = await self.tx.fetch(plan.plan.sql, plan.plan.bind(where.values, self.actor))
+        return None if found is None else tuple(found[: plan.key])
+
+    async def current(self, resource: Resource, key: StoredKey) -> dict[str, Any]:
+        """All columns of a row as typed values, whoever asks: for validators and hooks.
+
+        A value that does not fit its column is given as its JSON.
+        """
+        plan = self.writer.whole(self.access, resource)
+        found = await self.tx.fetch(plan.sql, plan.bind(key, self.actor))
+        if found is None:
+            raise Problem(NOT_FOUND, f"{resource.title or resource.name} not found")
+        values = _decode(found[0])
+        for name, value in values.items():
+            if value is not None:
+                with contextlib.suppress(ValueError):
+                    values[name] = resource.column(name).type.accept(value)
+        return cast("dict[str, Any]", values)
+
+    async def body(
+        self, resource: Resource, key: StoredKey, answer: Question | None
+    ) -> bytes | None:
+        """The row's JSON as ``answer`` asks for it; None if it may not be seen."""
+        if answer is None or self.access.rows(resource) is False:
+            return None
+        plan = self.writer.answer(self.access, answer.shape)
+        found = await self.tx.fetch(plan.sql, plan.bind((*answer.values, *key), self.actor))
+        if found is None:
+            return None
+        return found[0] if isinstance(found[0], bytes) else found[0].encode()
+
+    async def _execute(
+        self,
+        plan: WritePlan,
+        values: Sequence[Any],
+        resource: Resource,
+        row: Mapping[str, Any] | None,
+        at: str,
+    ) -> tuple[Any, ...] | None:
+        try:
+            return await self.tx.fetch(plan.plan.sql, plan.plan.bind(values, self.actor))
+        except ConstraintFailed as failure:
+            problem = await explain(failure, self.tx, resource, row, at, self.writer)
+            raise problem from failure
+
+    async def _written(
+        self,
+        outcome: Outcome,
+        plan: WritePlan,
+        found: tuple[Any, ...],
+        resource: Resource,
+        given: Sequence[str],
+        action: Action,
+        answer: Question | None,
+    ) -> Written:
+        """What was written, once the row as it is now was found to satisfy the rules."""
+        if plan.checked and not found[plan.ok]:
+            raise _beyond(resource, action)
+        key = found[: plan.key]
+        shown = key
+        if plan.shown:
+            shown = tuple(_decode(found[plan.key]))
+        if plan.complete:
+            return Written(outcome, key, found[-1] if plan.answered else None, 1, shown)
+        if not plan.checked:
+            holds = self.writer.holds(self.access, resource, action, tuple(given))
+            if holds is not None and not await self.tx.fetch(
+                holds.sql, holds.bind(key, self.actor)
+            ):
+                raise _beyond(resource, action)
+        body = found[-1] if plan.answered else await self.body(resource, key, answer)
+        return Written(outcome, key, body, 1, shown)
+
+    async def _check_references(self, resource: Resource, row: Mapping[str, Any], at: str) -> None:
+        """Refuse to refer to a row that may not be seen as though it were not there."""
+        for reference in self.writer.references(self.access, resource):
+            values = [row.get(name) for name in reference.names]
+            if None in values:
+                continue
+            plan = reference.plan
+            if await self.tx.fetch(plan.sql, plan.bind(values, self.actor)) is None:
+                raise reference.problem(at)
+
+
+def _equal(values: Mapping[str, Any]) -> Condition:
+    parts = tuple(
+        Compare(name, "isnull", True) if value is None else Compare(name, "exact", value)
+        for name, value in values.items()
+    )
+    return parts[0] if len(parts) == 1 else And(parts)
+
+
+def _beyond(resource: Resource, action: Action) -> Problem:
+    return Problem(
+        FORBIDDEN, f"You may not {action} such a row of {resource.name}: the rules forbid it."
+    )

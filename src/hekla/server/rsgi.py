@@ -26,8 +26,9 @@ class RSGIRequest(Request):
 
     def __init__(self, scope: Any, protocol: Any) -> None:
         # Request.__init__ is for requests made by hand; this is the hot path.
+        path = scope.path
         self.method = scope.method
-        self.path = encode_decoded_path(scope.path)
+        self.path = path if "%" not in path else encode_decoded_path(path)
         self.query = scope.query_string
         # All at once: to ask Granian for one costs as much as to look five up in a dictionary.
         self.headers = Headers.of_lower(scope.headers.items())

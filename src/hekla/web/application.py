@@ -44,6 +44,7 @@ class WebApplication:
         self.authenticate = authenticate
         self.checks_headers = True
         self._find = router.find
+        self._by_path = router.by_path
         self._longest_path = settings.max_path_bytes
         self._longest_query = settings.max_query_bytes
         self._cors = Cors(settings.cors_origins) if settings.cors_origins else None
@@ -62,6 +63,7 @@ class WebApplication:
         if method == "HEAD":
             method, request.is_head = "GET", True
             request.method = method
+        sent = request.headers.first
         headers = None
         try:
             path = request.path
@@ -69,15 +71,26 @@ class WebApplication:
                 check_address(path, request.query, self.settings)
             if self.checks_headers:
                 check_headers(request.headers, self.settings)
-            route, rest = self._find(path)
+            rest = ""
+            route = self._by_path.get(path)
+            if route is None:
+                above, _, rest = path.rpartition("/")
+                route = self._by_path.get(above)
+                if route is None:
+                    route, rest = self._find(path)
             if method in route.methods if route.methods_of is None else route.allows(method, rest):
                 if self.authenticate is not None:
                     request.actor = await self.authenticate(request)
                 response = await route.endpoint(request, rest)
             else:
                 response = self._other_method(request, route, rest)
-            if response.status == 200 and method == "GET":
-                headers = plain_headers(request, response)
+            if (
+                response.status == 200
+                and method == "GET"
+                and "accept-encoding" not in sent
+                and "if-none-match" not in sent
+            ):
+                headers = plain_headers(response)
             if headers is None:
                 response = await self._form(request, response)
                 headers = list(response.headers)
@@ -93,7 +106,7 @@ class WebApplication:
             )
             headers = list(response.headers)
         headers.append(_NO_SNIFFING)
-        if request.has_id:
+        if request._id is not None or "x-request-id" in sent:
             headers.append(("x-request-id", request.id))
         if self._cors is not None:
             headers += self._cors.headers(request)

@@ -9,10 +9,14 @@ __all__ = ["HeaderView", "Headers", "list_value"]
 
 
 class HeaderView(Protocol):
-    """What the rest of Hekla needs of request headers; Granian's own object has it already.
+    """All that Hekla needs of request headers.
 
-    Names are matched without regard to case. A value is text as it was sent.
+    Names are matched without regard to case. A value is text as it was sent. ``first`` maps each
+    name, in lower case, to its first value: a look into a dictionary where a call of ``get``
+    would be paid for by every request.
     """
+
+    first: dict[str, str]
 
     def get(self, key: str, /) -> str | None:
         """The first value of the header, or None if it was not sent."""
@@ -24,45 +28,26 @@ class HeaderView(Protocol):
         """All headers as pairs of a lower-case name and a value."""
 
 
-# Asked for with every request and seldom there: no time is spent on their case.
-_ASKED_OFTEN = frozenset(
-    {
-        "accept",
-        "accept-encoding",
-        "authorization",
-        "content-length",
-        "cookie",
-        "if-none-match",
-        "origin",
-        "x-request-id",
-    }
-)
-
-
 class Headers:
-    """Request headers from pairs of text, as ASGI servers and tests have them."""
+    """Request headers from pairs of text, as servers and tests have them."""
 
-    __slots__ = ("_first", "_pairs")
+    __slots__ = ("_pairs", "first")
 
     def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
         self._pairs = [(name.lower(), value) for name, value in pairs]
         # Backwards, so that the first of several headers of one name stays.
-        self._first = dict(reversed(self._pairs))
+        self.first = dict(reversed(self._pairs))
 
     @classmethod
     def of_lower(cls, pairs: list[tuple[str, str]]) -> Headers:
         """The view of pairs whose names are in lower case already; the list is kept."""
         headers = cls.__new__(cls)
         headers._pairs = pairs
-        first = dict(pairs)
-        headers._first = first if len(first) == len(pairs) else dict(reversed(pairs))
+        headers.first = dict(reversed(pairs))
         return headers
 
     def get(self, key: str, /) -> str | None:
-        value = self._first.get(key)
-        if value is not None or key in _ASKED_OFTEN:
-            return value
-        return self._first.get(key.lower())
+        return self.first.get(key.lower())
 
     def get_all(self, key: str, /) -> list[str]:
         key = key.lower()

@@ -20,27 +20,17 @@ _VARY = ("vary", "Accept-Encoding")
 _ON_A_THREAD = 64 * 1024
 
 
-def plain_headers(request: Request, response: Response) -> list[tuple[str, str]] | None:
-    """The headers of an answer about whose form there is nothing to negotiate, else None.
+def plain_headers(response: Response) -> list[tuple[str, str]] | None:
+    """The headers of an answer that goes out as it is, with its tag; None if it cannot be told.
 
-    That is what programs ask for as a rule; it goes out as it is, with its tag.
+    It is for requests that leave nothing to negotiate: without ``Accept-Encoding`` and
+    ``If-None-Match``, as programs send them as a rule.
     """
-    body = response.body
-    get = request.headers.get
-    if (
-        type(body) is not bytes
-        or get("accept-encoding") is not None
-        or get("if-none-match") is not None
-    ):
-        return None
-    own = response.headers
-    first = own[0] if own else None
-    if first is None or first[0] != "content-type":
+    body, own = response.body, response.headers
+    if type(body) is not bytes or not own or own[0][0] != "content-type" or "etag" in dict(own):
         return None
     headers = [*own, ("etag", entity_tag(body))]
-    if len(own) > 1 and response.header("etag") is not None:
-        return None
-    if len(body) >= SMALLEST and pays(first[1]):
+    if len(body) >= SMALLEST and pays(own[0][1]):
         headers.append(_VARY)
     return headers
 

@@ -15,7 +15,7 @@ __all__ = ["Response", "json_response", "problem_response"]
 _encode = msgspec.json.Encoder().encode
 
 
-class Response:
+class Response(msgspec.Struct, eq=False):
     """One HTTP response: header names in lower case; a body in one piece, or one that streams.
 
     A body that streams is closed (``aclose``) when the client leaves. A response is a value:
@@ -23,17 +23,9 @@ class Response:
     may keep one and answer it again.
     """
 
-    __slots__ = ("body", "headers", "status")
-
-    def __init__(
-        self,
-        status: int,
-        body: Body = b"",
-        headers: list[tuple[str, str]] | None = None,
-    ) -> None:
-        self.status = status
-        self.body = body
-        self.headers = headers if headers is not None else []
+    status: int
+    body: Body = b""
+    headers: list[tuple[str, str]] = msgspec.field(default_factory=list)
 
     def header(self, name: str) -> str | None:
         """The first value of a header, by its name in lower case."""

@@ -58,7 +58,7 @@ class Route:
 class Router:
     """All routes of an application, below an optional prefix such as ``/api``."""
 
-    __slots__ = ("_pages", "_routes", "prefix")
+    __slots__ = ("_pages", "_routes", "by_path", "prefix")
 
     def __init__(self, prefix: str = "") -> None:
         prefix = prefix.rstrip("/")
@@ -67,6 +67,9 @@ class Router:
         self.prefix = prefix
         self._routes: dict[str, Route] = {}
         self._pages: dict[str, Route] = {}
+        # The routes by the path of their segment, prefix and all, where it is spelled in one
+        # way only: what a request can look up at once.
+        self.by_path: dict[str, Route] = {}
 
     def add(
         self,
@@ -84,7 +87,9 @@ class Router:
             raise ValueError("A segment cannot be empty; use add_page for the root.")
         if segment in self:
             raise ValueError(f"There is a route for {segment!r} already.")
-        self._routes[segment] = Route(endpoint, methods, methods_of)
+        route = self._routes[segment] = Route(endpoint, methods, methods_of)
+        if "/" not in segment and "%" not in segment:
+            self.by_path[f"{self.prefix}/{segment}"] = route
 
     def add_page(self, path: str, handlers: Mapping[str, Handler]) -> None:
         """Route exactly one path to a handler per method.

@@ -38,9 +38,12 @@ class Position(msgspec.Struct, frozen=True):
     values: tuple[Any, ...]
 
     @property
-    def nulls(self) -> str:
-        """Which values are NULL, since that changes the statement."""
-        return "".join("0" if value is None else "1" for value in self.values)
+    def form(self) -> tuple[Any, ...]:
+        """What of it changes the statement: the ordering, and which of the values are NULL."""
+        values = self.values
+        if None not in values:
+            return (self.tag, len(values))
+        return (self.tag, *[value is None for value in values])
 
 
 START = Position("", ())
@@ -50,10 +53,14 @@ class CursorCodec:
     """Writes and reads cursors, signed (keyed BLAKE2b of 96 bits, RFC 7693) with ``secret``."""
 
     def __init__(self, secret: str) -> None:
-        self._key = sha256(b"hekla cursor\0" + secret.encode()).digest()
+        key = sha256(b"hekla cursor\0" + secret.encode()).digest()
+        # The key has been worked in once for all signatures.
+        self._begun = blake2b(digest_size=_MAC_BYTES, key=key)
 
     def _sign(self, body: bytes) -> bytes:
-        return blake2b(body, digest_size=_MAC_BYTES, key=self._key).digest()
+        signing = self._begun.copy()
+        signing.update(body)
+        return signing.digest()
 
     def encode(self, tag: str, values: Sequence[Any]) -> str:
         body = _encode((tag, values))

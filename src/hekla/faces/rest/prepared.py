@@ -29,16 +29,18 @@ _STRUCTURAL = frozenset(
 
 def skeleton(pairs: Pairs, aggregate: bool = False) -> tuple[Any, ...]:
     """What two requests must have in common to ask the same question about other values."""
-    return tuple(
-        [
-            (name, text)
-            if name in _STRUCTURAL
-            or name.endswith("isnull")
-            or (name == "search" and (aggregate or not text.strip()))
-            else name
-            for name, text in pairs
-        ]
-    )
+    parts: list[Any] = [
+        pair if pair[0] in _STRUCTURAL or pair[0][-6:] == "isnull" else pair[0] for pair in pairs
+    ]
+    if "search" in parts:
+        # A blank one finds everything, and the groups of an aggregate are searched as they are.
+        return tuple(
+            [
+                pair if pair[0] == "search" and (aggregate or not pair[1].strip()) else part
+                for part, pair in zip(parts, pairs, strict=True)
+            ]
+        )
+    return tuple(parts)
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -47,7 +49,7 @@ class Prepared(msgspec.Struct, frozen=True):
     ``sources`` holds ``(position, convert)`` for a pair of the query string, ``(-1 - n, None)``
     for the given value number ``n`` (of a key or a cursor), and ``(None, value)`` for a value
     that is always the same. ``limit`` and ``offset`` tell which values these are, ``tag``
-    names the ordering.
+    names the ordering. ``bare``: there is no value but the one given.
     """
 
     plan: Plan
@@ -56,6 +58,7 @@ class Prepared(msgspec.Struct, frozen=True):
     limit: int | None = None
     offset: int | None = None
     tag: str = ""
+    bare: bool = False
 
     def values(self, pairs: Pairs, given: Sequence[Any] = ()) -> list[Any]:
         """The values of this request; ValueError if one does not fit."""
@@ -96,4 +99,5 @@ def prepare(query: Select | Aggregate, engine: Engine, access: Access, tag: str 
         None if shaped.limit is None else shaped.limit.index,
         None if shaped.offset is None else shaped.offset.index,
         tag,
+        sources == [(-1, None)],
     )

@@ -19,7 +19,7 @@ from hekla.faces.rest.routes import Listed, RestFace
 from hekla.policy.access import Policy
 from hekla.policy.rules import ADMINISTRATORS, Rule, Rules, nobody
 from hekla.schema.build import Declaration, build_schema
-from hekla.schema.resource import Schema
+from hekla.schema.resource import RowCheck, Schema, Validator
 from hekla.schema.sources.reflect import reflect
 from hekla.server.application import Handler
 from hekla.server.asgi import ASGI
@@ -113,6 +113,17 @@ class Hekla:
         search_index: str | None = None,
         title: str | None = None,
         description: str | None = None,
+        read_only: Sequence[str] = (),
+        write_once: Sequence[str] = (),
+        secret: Sequence[str] = (),
+        created: str | None = None,
+        updated: str | None = None,
+        created_by: str | None = None,
+        updated_by: str | None = None,
+        soft_delete: str | None = None,
+        version: str | None = None,
+        validators: Mapping[str, Validator | Sequence[Validator]] | None = None,
+        validate: RowCheck | Sequence[RowCheck] = (),
     ) -> None:
         """Serve a mapped class or a Table.
 
@@ -123,6 +134,12 @@ class Hekla:
         table's name by default), ``only`` and ``hidden`` choose columns, ``relations`` renames
         relations or, with None, leaves them out, ``search`` names the columns that ``search=``
         looks in.
+
+        ``read_only``, ``write_once`` and ``secret`` name columns that no request may set, that
+        only a new row may be given, and that stay out of the change log. Hekla itself fills
+        ``created``, ``updated``, ``created_by``, ``updated_by`` and ``version``; with
+        ``soft_delete`` a deleted row is only marked. ``validators`` are functions on a column's
+        value, which they give back or raise ValueError, ``validate`` functions on a whole row.
         """
         self._declare()
         declaration = Declaration(
@@ -135,6 +152,17 @@ class Hekla:
             search_index,
             title,
             description,
+            read_only=read_only,
+            write_once=write_once,
+            secret=secret,
+            created=created,
+            updated=updated,
+            created_by=created_by,
+            updated_by=updated_by,
+            soft_delete=soft_delete,
+            version=version,
+            validators=dict(validators or {}),
+            validate=validate,
         )
         rules = Rules(
             read,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -19,7 +20,7 @@ class Default:
     of what it gives.
     """
 
-    __slots__ = ("_adapt", "_keys", "_make")
+    __slots__ = ("_adapt", "_keys", "_make", "constant")
 
     def __init__(
         self,
@@ -27,9 +28,19 @@ class Default:
         adapt: Callable[[Any], Any],
         keys: Mapping[str, str] = _NOTHING,
     ) -> None:
+        self.constant: Any = None
+        """The value where it is always the same one; None where it has to be computed."""
         self._make = make
         self._adapt = adapt
         self._keys = keys
+
+    @classmethod
+    def of(cls, value: Any, adapt: Callable[[Any], Any]) -> Default:
+        """Always ``value``; one that could be changed is copied each time."""
+        default = cls(lambda _: copy.deepcopy(value), adapt)
+        if not isinstance(value, dict | list | set | bytearray):
+            default.constant = default()
+        return default
 
     def __call__(self, row: Mapping[str, Any] = _NOTHING) -> Any:
         """The value for ``row``, which holds what is known of it by then."""

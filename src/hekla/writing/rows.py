@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple, NoReturn
 
 from hekla.errors import VALIDATION_FAILED, Fault, Problem
 from hekla.fields import Invalid
+from hekla.schema.check import Check
 from hekla.schema.names import nearest
 from hekla.schema.resource import Column, Resource
 from hekla.schema.types import Dialect
@@ -71,8 +72,17 @@ class RowReader:
         once = set(self.write_once)
         self._update = tuple(field for field in self._create if field.name not in once)
         self._update_texts = tuple(field for field in self._create_texts if field.name not in once)
-        self._defaults = tuple(
-            (column.name, column.default) for column in settable if column.default is not None
+        filled = [column for column in settable if column.default is not None]
+        self._constants = tuple(
+            (column.name, column.default.constant)
+            for column in filled
+            if column.default is not None and column.default.constant is not None
+        )
+        constant = {name for name, _ in self._constants}
+        self._computed = tuple(
+            (column.name, column.default)
+            for column in filled
+            if column.default is not None and column.name not in constant
         )
         self._nulls = tuple(
             column.name for column in settable if column.nullable and not column.fills_itself
@@ -172,7 +182,10 @@ class RowReader:
         row, faults = self._read(fields, document, at, given, whole=True)
         if faults:
             _refuse(faults)
-        for name, default in self._defaults:
+        for name, constant in self._constants:
+            if name not in row and name not in given:
+                row[name] = constant
+        for name, default in self._computed:
             if name not in row and name not in given:
                 row[name] = default(row)
         if self.resource.validators:
@@ -191,7 +204,7 @@ class RowReader:
         """The values of ``document`` and its faults; ``whole``: nothing may be missing."""
         faults: list[Fault] = []
         row: dict[str, Any] = {}
-        if not isinstance(document, Mapping):
+        if type(document) is not dict and not isinstance(document, Mapping):
             return row, [Fault(at, "must be an object")]
         found = 0
         get = document.get
@@ -287,6 +300,8 @@ def _test(column: Column) -> Accept | None:
     checks, validators = column.checks, column.validators
     if not checks and not validators:
         return None
+    if len(checks) == 1 and not validators:
+        return _only(checks[0])
 
     def test(value: Any) -> Any:
         for check in checks:
@@ -299,5 +314,16 @@ def _test(column: Column) -> Accept | None:
                 f"the validator {name} of {column.name} gave None, which the column does not take"
             )
         return value
+
+    return test
+
+
+def _only(check: Check) -> Accept:
+    passes, message = check.test, check.message
+
+    def test(value: Any) -> Any:
+        if passes(value):
+            return value
+        raise ValueError(message)
 
     return test

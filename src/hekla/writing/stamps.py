@@ -28,12 +28,15 @@ class Stamps:
         self._updated_by = [column for column in columns if column.stamp == "updated_by"]
         self._renewed = [column for column in columns if column.on_update is not None]
         self._version = resource.version
+        # Whoever reads a document fills what it may set; the others are filled here.
+        self._filled = [(c.name, c.default) for c in columns if c.default is not None]
         self._on_create = bool(self._created or self._created_by or self._version)
         self._on_update = bool(self._updated or self._updated_by or self._renewed)
 
     def create(self, row: Mapping[str, Any], now: datetime, actor: Actor) -> Mapping[str, Any]:
         """``row`` with the stamps of a new row; the values of an import are kept."""
-        if not self._on_create:
+        absent = [each for each in self._filled if each[0] not in row]
+        if not self._on_create and not absent:
             return row
         stamped = dict(row)
         for column in self._created:
@@ -42,6 +45,9 @@ class Stamps:
             stamped.setdefault(column.name, _actor_id(column, actor))
         if self._version is not None:
             stamped.setdefault(self._version, FIRST_VERSION)
+        for name, default in absent:
+            if name not in stamped:
+                stamped[name] = default(stamped)
         return stamped
 
     def update(self, row: Mapping[str, Any], now: datetime, actor: Actor) -> Mapping[str, Any]:
@@ -51,7 +57,7 @@ class Stamps:
         stamped = dict(row)
         for column in self._renewed:
             if column.name not in stamped and column.on_update is not None:
-                stamped[column.name] = column.on_update()
+                stamped[column.name] = column.on_update(stamped)
         for column in self._updated:
             stamped[column.name] = _moment(column, now)
         for column in self._updated_by:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -79,7 +78,7 @@ def _generator(
         if found.is_callable:
             return Default(value, adapt, keys), None
         if found.is_scalar:
-            return Default(lambda _: copy.copy(value), adapt), None
+            return Default.of(value, adapt), None
         return None, value
     return None, None
 

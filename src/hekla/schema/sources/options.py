@@ -104,7 +104,7 @@ def _marked(resource: str, column: Column, option: str) -> Column:
         if option == stamp:
             return replace(column, stamp=stamp)
     if option == "soft_delete" and isinstance(column.type, Boolean):
-        return replace(column, read_only=True, default=Default(lambda _: False, bool))
+        return replace(column, read_only=True, default=Default.of(False, bool))
     return replace(column, read_only=True)
 
 

@@ -44,10 +44,11 @@ _MOMENT: Final = re.compile(
 
 _HOUR: Final = "(?:[01][0-9]|2[0-3])"
 _FRACTION: Final = r"(?:\.[0-9]{1,6})?"
-_COMMON: Final = re.compile(
+_is_common: Final = re.compile(
     rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T{_HOUR}:[0-5][0-9]:[0-5][0-9]"
     r"(?:\.(?:[0-9]{3}|[0-9]{6}))?Z"
-)
+).fullmatch
+_MOMENT_EXPECTED: Final = "must be a date and time, such as 2026-01-31T09:30:00Z"
 _TOO_FINE: Final = re.compile(r"\.[0-9]{6}[0-9]*[1-9]")
 
 _Read = TypeVar("_Read")
@@ -284,7 +285,7 @@ class DateTime(Stamped):
     def parse(self, text: str, lookup: str = "exact") -> datetime:
         match = _MOMENT.fullmatch(text)
         if match is None:
-            raise ValueError("must be a date and time, such as 2026-01-31T09:30:00Z")
+            raise ValueError(_MOMENT_EXPECTED)
         day, clock, fraction, _, sign, hours, minutes = match.groups()
         value = _checked(
             lambda: datetime.fromisoformat(f"{day}T{_clock(clock or '00:00', fraction)}")
@@ -302,13 +303,19 @@ class DateTime(Stamped):
         return dict(AS_STORED) if guarded else {"type": "string", "format": "date-time"}
 
     def accept(self, value: Any) -> datetime:
-        if not isinstance(value, str) or " " in value[11:]:
-            raise ValueError("must be a date and time, such as 2026-01-31T09:30:00Z")
-        if not _COMMON.fullmatch(value):
+        if not isinstance(value, str):
+            raise ValueError(_MOMENT_EXPECTED)
+        if not _is_common(value):
+            # In JSON no plus sign arrives as a space.
+            if " " in value[11:]:
+                raise ValueError(_MOMENT_EXPECTED)
             exact_clock(value)
             return self.parse(value)
-        found = _checked(lambda: datetime.fromisoformat(value))
-        return found if self.timezone else found.replace(tzinfo=None)
+        # Without the Z it is read as a naive one.
+        try:
+            return datetime.fromisoformat(value if self.timezone else value[:-1])
+        except ValueError as error:
+            raise ValueError(_not_in_calendar(error)) from None
 
     def adapt(self, value: Any) -> Any:
         if not isinstance(value, datetime):
@@ -355,7 +362,11 @@ def _checked(read: Callable[[], _Read]) -> _Read:
     try:
         return read()
     except ValueError as error:
-        raise ValueError(f"is not in the calendar: {error}") from None
+        raise ValueError(_not_in_calendar(error)) from None
+
+
+def _not_in_calendar(error: ValueError) -> str:
+    return f"is not in the calendar: {error}"
 
 
 def _clock(clock: str, fraction: str | None) -> str:

@@ -14,7 +14,6 @@ import sqlalchemy as sa
 from hekla.actor import ANONYMOUS, Actor
 from hekla.engine import Engine
 from hekla.errors import OperatorError
-from hekla.faces.rest.describe import openapi
 from hekla.faces.rest.routes import Listed, RestFace
 from hekla.policy.access import Policy
 from hekla.policy.rules import ADMINISTRATORS, Rule, Rules, nobody
@@ -302,6 +301,9 @@ class Hekla:
 
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI 3.1 document, as anybody may see it who is not signed in."""
+        # Seldom asked for, and a tenth of what there is to import.
+        from hekla.faces.rest.describe import openapi
+
         parts = self.parts
         return openapi(
             parts.schema,

@@ -108,7 +108,7 @@ def problem_of(error: Exception, sql: str = "") -> Problem:
 
 
 def _read_only(error: apsw.ReadOnlyError) -> str:
-    if error.extendedresult == apsw.SQLITE_READONLY_DBMOVED:
+    if getattr(error, "extendedresult", None) == apsw.SQLITE_READONLY_DBMOVED:
         return "The database file was moved or replaced."
     return "The database cannot be written to now."
 

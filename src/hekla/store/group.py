@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +25,10 @@ _CAREFUL_GROUPS = 64
 # work a statement may take on the clock: as for reads.
 _STEPS = 4000
 _PATIENCE = 4
+# Seconds between two tries, on a thread, to get the lock that another process holds.
+_PAUSE = 0.0004
+# Seconds that a thread leaves to readers who kept it from committing.
+_RESPITE = 0.02
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -55,6 +60,7 @@ class GroupRunner:
     def __init__(self, connection: apsw.Connection) -> None:
         self.connection = connection
         self.stopping = False
+        self.log_pages = 0
         self._execute: Callable[..., Any] = connection.cursor().execute
         self._current: SqliteTransaction | None = None
         self._lost: Exception | None = None
@@ -64,32 +70,55 @@ class GroupRunner:
         self._clock: Callable[[], float] = time.perf_counter
         self._budget = self._worked = self._began = 0.0
         connection.set_progress_handler(self._is_over, _STEPS)
+        # In place of SQLite's own hook, which would checkpoint within the commit.
+        connection.set_wal_hook(self._logged)
         for name in ("hekla_actor", "hekla_request", "hekla_now"):
             connection.create_scalar_function(
                 name, self._function(name), 0, flags=apsw.SQLITE_INNOCUOUS
             )
 
-    def run(
-        self, group: Sequence[SqliteTransaction], seconds: float, budget: float, *, inline: bool
-    ) -> Run:
-        """Run works of the group until it took ``seconds``; raises apsw.Error if it cannot begin.
+    def run(self, group: list[SqliteTransaction], seconds: float, budget: float) -> Run:
+        """Run works of the group on the event loop, until it took ``seconds``.
 
-        Each may take ``budget`` seconds: of the processor's time if ``inline``, so that a busy
-        machine does not make it look long. If any work ``ran``, the transaction is left open
-        for :meth:`commit`.
+        Each may take ``budget`` seconds of the processor's time, so that a busy machine does
+        not make it look long. If any work ``ran``, the transaction is left open for
+        :meth:`commit`. Raises apsw.Error if it cannot begin.
         """
-        self._clock = time.thread_time if inline else time.perf_counter
-        self._budget = budget
-        self._lost = self._lost_error = None
         self._execute("begin immediate")
+        return self._begun(group, seconds, budget, time.thread_time)
+
+    def run_patiently(
+        self, group: list[SqliteTransaction], seconds: float, budget: float, patience: float
+    ) -> Run:
+        """Do the same on a thread, which may wait ``patience`` seconds for another process."""
+        end = time.monotonic() + patience
+        while True:
+            try:
+                self._execute("begin immediate")
+                break
+            except (apsw.BusyError, apsw.LockedError):
+                if self.stopping or time.monotonic() > end:
+                    raise
+                time.sleep(_PAUSE * random.uniform(0.5, 1.5))  # noqa: S311
+        return self._begun(group, seconds, budget, time.perf_counter)
+
+    def _begun(
+        self,
+        group: list[SqliteTransaction],
+        seconds: float,
+        budget: float,
+        clock: Callable[[], float],
+    ) -> Run:
+        self._budget, self._clock = budget, clock
+        self._lost = self._lost_error = None
         try:
             return self._run(group, seconds)
         except BaseException:
             self.roll_back()
             raise
 
-    def _run(self, group: Sequence[SqliteTransaction], seconds: float) -> Run:
-        execute, changes = self._execute, self.connection.total_changes
+    def _run(self, group: list[SqliteTransaction], seconds: float) -> Run:
+        execute, failed, changes = self._execute, self._failed, self.connection.total_changes
         careful = self._careful > 0
         if careful:
             self._careful -= 1
@@ -100,7 +129,21 @@ class GroupRunner:
             kept = careful and (self._defers or not work.single)
             if kept:
                 execute("savepoint hekla_work")
-            self._send(work)
+            if work.begun:
+                work.forget()
+            work.begun = True
+            work.execute, work.failed = execute, failed
+            self._current, self._began = work, 0.0
+            try:
+                steps = work.work(work)
+                steps.send(None)
+            except StopIteration as returned:
+                work.result = returned.value
+            except BaseException as exc:  # noqa: BLE001 - it is handed to whoever asked
+                work.error = exc
+            else:
+                work.error = _endless(steps)
+            work.execute, self._current = over, None
             if self._lost is not None:
                 return self._without(group, number, self._lost)
             if work.error is None and self._checks and self.connection.status(_DEFERRED)[0]:
@@ -110,52 +153,47 @@ class GroupRunner:
                     work.single = False
                     self._careful = _CAREFUL_GROUPS
                     self.roll_back()
-                    return Run(left=list(group))
+                    return Run(left=group)
                 execute("rollback to hekla_work")
             if kept:
                 execute("release hekla_work")
             changed = changes()
             if time.perf_counter() > end:
-                return Run(ran=list(group[: number + 1]), left=list(group[number + 1 :]))
-        return Run(ran=list(group))
+                return Run(ran=group[: number + 1], left=group[number + 1 :])
+        return Run(ran=group)
 
-    def commit(self) -> Exception | None:
-        """Make durable what ran, or return why it is not: then nothing of it is there."""
-        try:
-            self._execute("commit")
-        except apsw.Error as exc:
-            self.roll_back()
-            if isinstance(exc, CONSTRAINT_ERRORS) and not self._checks:
-                # One of them left a deferred foreign key open: find out which.
-                self._defers = True
-                self._careful = _CAREFUL_GROUPS
-                return RunAgain()
-            return self._cause(exc)
-        return None
+    def commit(self, patience: float = 0.0) -> Exception | None:
+        """Make durable what ran, or return why it is not: then nothing of it is there.
+
+        On a thread it may wait ``patience`` seconds for those who read a database in memory:
+        only there readers and writers keep each other out.
+        """
+        end = time.monotonic() + patience if patience else 0.0
+        while True:
+            try:
+                self._execute("commit")
+                return None
+            except apsw.Error as exc:
+                error: Exception = exc
+            waits = is_busy(error) and self.connection.in_transaction and not self.stopping
+            if not (waits and time.monotonic() < end):
+                break
+            time.sleep(_PAUSE)
+        self.roll_back()
+        if is_busy(error) and patience:
+            # Those who read come first now: nobody could begin to while this waited.
+            time.sleep(_RESPITE)
+        if isinstance(error, CONSTRAINT_ERRORS) and not self._checks:
+            # One of them left a deferred foreign key open: find out which.
+            self._defers = True
+            self._careful = _CAREFUL_GROUPS
+            return RunAgain()
+        return self._cause(error)
 
     def roll_back(self) -> None:
         """End the transaction, if there still is one."""
         if self.connection.in_transaction:
             self._execute("rollback")
-
-    def _send(self, work: SqliteTransaction) -> None:
-        """Run one work from beginning to end, into its ``result`` or ``error``."""
-        self._current = work
-        self._began = 0.0
-        work.begin(self._execute, self._failed)
-        try:
-            steps = work.work(work)
-            steps.send(None)
-        except StopIteration as end:
-            work.result = end.value
-        except BaseException as exc:  # noqa: BLE001 - it is handed to whoever asked
-            work.error = exc
-        else:
-            with contextlib.suppress(RuntimeError):
-                steps.close()
-            work.error = RuntimeError("a work waited for something else than its transaction")
-        work.execute = over
-        self._current = None
 
     def _failed(self, error: Exception, sql: str) -> Exception:
         """What an error of a statement is to the work."""
@@ -180,7 +218,7 @@ class GroupRunner:
     def _again(self, *_: object) -> None:
         raise self._lost or RuntimeError
 
-    def _without(self, group: Sequence[SqliteTransaction], number: int, lost: Exception) -> Run:
+    def _without(self, group: list[SqliteTransaction], number: int, lost: Exception) -> Run:
         """Leave out the work for which SQLite rolled everything back, or for which it must be."""
         self.roll_back()
         if is_busy(lost):
@@ -204,6 +242,10 @@ class GroupRunner:
             or time.perf_counter() - self._began > _PATIENCE * self._budget
         )
 
+    def _logged(self, _: apsw.Connection, __: str, pages: int) -> int:
+        self.log_pages = pages
+        return apsw.SQLITE_OK
+
     def _ask(self, sql: str, args: tuple[Any, ...]) -> Any:
         rows = self.connection.execute(sql, args).fetchall()
         return rows[0][0] if rows else None
@@ -216,3 +258,10 @@ class GroupRunner:
             return None if work is None else getattr(work, name)()
 
         return value
+
+
+def _endless(steps: Coroutine[Any, Any, Any]) -> Exception:
+    """End a work that gave way to others."""
+    with contextlib.suppress(RuntimeError):
+        steps.close()
+    return RuntimeError("a work waited for something else than its transaction")

@@ -15,6 +15,7 @@ from hekla import errors
 from hekla.errors import OperatorError, Problem
 from hekla.settings import Settings
 from hekla.store.body import UTF_8, as_utf8
+from hekla.store.checkpoint import LOG_LIMIT
 from hekla.store.connection import open_connection
 from hekla.store.faults import FAILURES, is_busy, is_unfit_value, problem_of
 from hekla.store.location import Location
@@ -95,7 +96,11 @@ class SqliteStore:
             return
         if not self.location.read_only:
             # First, since readers cannot bring the database into WAL mode.
-            self._writer = Writer(self._open_writer(), self.settings)
+            self._writer = Writer(
+                self._open_writer(),
+                self.settings,
+                lambda: open_connection(self.location, self.settings, query_only=False),
+            )
         inline = open_connection(
             self.location, self.settings, query_only=True, busy_timeout=0, statements=_PREPARED
         )
@@ -115,14 +120,15 @@ class SqliteStore:
     async def close(self) -> None:
         inline, readers, writer = self._inline, self._readers, self._writer
         self._clear()
-        if writer is not None:
-            await writer.close()
         for export in tuple(self._exports):
             export.leave()
         if readers is not None:
             await readers.close()
         if inline is not None:
             inline.close(True)
+        if writer is not None:
+            # The last one to close checkpoints.
+            await writer.close()
 
     def _clear(self) -> None:
         self._inline = self._readers = self._writer = None
@@ -200,6 +206,8 @@ class SqliteStore:
             except apsw.Error as exc:
                 connection.close(True)
                 raise OperatorError(f"{self.location}: {exc}, in: {statement}") from exc
+        if self.location.path is not None:
+            connection.pragma("journal_size_limit", LOG_LIMIT)
         # From here on whoever waits for a lock does so without holding up the loop.
         connection.set_busy_timeout(0)
         return connection

@@ -22,38 +22,26 @@ class SqliteTransaction:
     again from the beginning, for as long as its result was not given out.
     """
 
-    __slots__ = (
-        "_actor",
-        "_moment",
-        "_request",
-        "deadline",
-        "error",
-        "execute",
-        "failed",
-        "future",
-        "result",
-        "single",
-        "work",
-    )
+    # What one has that was not begun yet; it takes no time to set on each.
+    error: BaseException | None = None
+    result: Any = None
+    deadline = 0.0
+    begun = False
+    execute: Callable[..., Any]
+    failed: Callable[[Exception, str], Exception]
+    _actor: str | None = None
+    _request: str | None = None
+    _moment: str | None = None
 
     def __init__(self, work: Work, single: bool, future: asyncio.Future[Any]) -> None:
         self.work = work
         self.single = single
         self.future = future
-        self.deadline = 0.0
-        self.execute: Callable[..., Any] = over
 
-    def begin(
-        self, execute: Callable[..., Any], failed: Callable[[Exception, str], Exception]
-    ) -> None:
-        """From now on statements are run by ``execute``; ``failed`` says what an error means."""
-        self.execute = execute
-        self.failed = failed
-        self.error: BaseException | None = None
-        self.result: Any = None
-        self._actor: str | None = None
-        self._request: str | None = None
-        self._moment: str | None = None
+    def forget(self) -> None:
+        """Be as one that was not begun yet."""
+        self.error = self.result = None
+        self._actor = self._request = self._moment = None
 
     async def fetch(self, sql: str, args: Sequence[Any] = ()) -> Row | None:
         try:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -14,6 +12,7 @@ import apsw
 from hekla import errors
 from hekla.errors import Problem
 from hekla.settings import Settings
+from hekla.store.checkpoint import LOG_PAGES, Checkpointer
 from hekla.store.faults import FAILURES, RETRY_AFTER, is_busy, problem_of
 from hekla.store.group import GroupRunner, Run, RunAgain
 from hekla.store.transaction import SqliteTransaction, Work
@@ -23,12 +22,16 @@ __all__ = ["Writer"]
 
 # The most works of one group.
 _GROUP = 256
+# Seconds after which a group on the loop takes no further work, however small the budget.
+_SHORTEST = 0.002
 # Seconds after which a group on the thread takes no further work.
 _LONG = 0.02
 # Commits that have to be quick, one after the other, before the loop makes them itself again.
 _QUICK_COMMITS = 16
-# Seconds between two tries to get the lock that another process holds: the shortest, the longest.
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.0005, 0.01
+# Groups that go to the thread after one that met the lock of another process: there it can wait.
+_CONTENDED = 16
+# Seconds that it waits there before it looks whether anybody still wants the answer.
+_PATIENCE = 0.1
 
 
 class Writer:
@@ -40,23 +43,29 @@ class Writer:
     runs on that thread from beginning to end. Meanwhile others gather for the next group.
     """
 
-    def __init__(self, connection: apsw.Connection, settings: Settings) -> None:
+    def __init__(
+        self,
+        connection: apsw.Connection,
+        settings: Settings,
+        connect: Callable[[], apsw.Connection],
+    ) -> None:
         self._settings = settings
         self._budget = settings.inline_budget / 1000
+        self._group_time = max(self._budget, _SHORTEST)
         # The loop may wait for a commit for a fifth of what it may spend on a statement.
         self._quick = self._budget / 5
         self._loop = asyncio.get_running_loop()
         self._runner = GroupRunner(connection)
         self._worker = Worker("hekla-writer", self._loop)
-        self._light: deque[SqliteTransaction] = deque()
-        self._heavy: deque[SqliteTransaction] = deque()
+        self._checkpointer = Checkpointer(connect, self._loop)
+        self._light: list[SqliteTransaction] = []
+        self._heavy: list[SqliteTransaction] = []
         # Whether a turn is on its way: on the loop, on the thread or after a pause.
         self._awake = False
         self._after_light = False
         self._slow_commits = 0
-        self._pause = _FIRST_PAUSE
-        self._timer: asyncio.TimerHandle | None = None
-        self._resting: asyncio.Future[None] | None = None
+        self._contended = 0
+        self._wrote = False
 
     def submit(self, work: Work, single: bool, heavy: bool) -> asyncio.Future[Any]:
         """What ``work`` will return, once that is durable."""
@@ -73,11 +82,13 @@ class Writer:
     async def close(self) -> None:
         """Refuse what waits, stop what runs on the thread, and let go of the connection."""
         self._runner.stopping = True
-        if self._timer is not None:
-            self._timer.cancel()
         for works in (self._light, self._heavy):
             _refuse(works, _closing)
             works.clear()
+        await self._checkpointer.close()
+        if self._wrote:
+            # The last to close moves the log into the database, which the loop must not wait for.
+            self._worker.call(lambda: self._runner.connection.close(True), lambda _: None)
         await self._worker.close()
         self._runner.connection.close(True)
 
@@ -85,20 +96,24 @@ class Writer:
         """Run the next group."""
         if self._heavy and (self._after_light or not self._light):
             self._after_light = False
-            self._start_heavy()
+            self._run_on_thread(self._heavy)
+            return
+        self._after_light = True
+        if self._contended:
+            self._contended -= 1
+            self._run_on_thread(self._light)
             return
         group = _take(self._light)
-        self._after_light = True
         if not group:
             self._go_on()
             return
         try:
-            run = self._runner.run(group, self._budget, self._budget, inline=True)
+            run = self._runner.run(group, self._group_time, self._budget)
         except FAILURES as exc:
             self._not_begun(self._light, group, exc)
             return
-        self._light.extendleft(reversed(run.left))
-        self._heavy.extend(run.slow)
+        self._light[:0] = run.left
+        self._heavy += run.slow
         _deliver(run.refused)
         if not run.ran:
             self._go_on()
@@ -123,67 +138,76 @@ class Writer:
 
     def _finish(
         self,
-        works: deque[SqliteTransaction],
+        works: list[SqliteTransaction],
         ran: list[SqliteTransaction],
         error: Exception | None,
     ) -> None:
         """Give the answers out, now that the commit is durable or has failed."""
         if error is None:
-            self._pause = _FIRST_PAUSE
             _deliver(ran)
+            self._wrote = True
+            if self._runner.log_pages >= LOG_PAGES and not self._runner.stopping:
+                self._checkpointer.grown(self._runner.log_pages)
             self._go_on()
         elif isinstance(error, RunAgain):
-            works.extendleft(reversed(ran))
+            works[:0] = ran
             self._go_on()
         else:
             self._not_begun(works, ran, error)
 
-    def _start_heavy(self) -> None:
-        group = _take(self._heavy)
+    def _run_on_thread(self, works: list[SqliteTransaction]) -> None:
+        group = _take(works)
         if not group:
             self._go_on()
             return
         timeout = self._settings.statement_timeout
+        runner = self._runner
 
         def work() -> tuple[Run, Exception | None]:
             try:
-                run = self._runner.run(group, _LONG, timeout, inline=False)
-                return run, self._runner.commit() if run.ran else None
+                run = runner.run_patiently(group, _LONG, timeout, _PATIENCE)
+                return run, runner.commit(_PATIENCE) if run.ran else None
             except FAILURES as exc:
                 return Run(ran=group), exc
 
-        self._worker.call(work, lambda result: self._ran_heavy(*result))
+        self._worker.call(work, lambda result: self._ran_on_thread(works, *result))
 
-    def _ran_heavy(self, run: Run, error: Exception | None) -> None:
-        self._heavy.extendleft(reversed(run.left))
+    def _ran_on_thread(
+        self, works: list[SqliteTransaction], run: Run, error: Exception | None
+    ) -> None:
+        works[:0] = run.left
         _deliver(run.refused)
         if self._runner.stopping:
             _refuse(run.slow, _closing)
         else:
             _deliver(run.slow)
         if run.ran:
-            self._finish(self._heavy, run.ran, error)
+            self._finish(works, run.ran, error)
         else:
             self._go_on()
 
     def _not_begun(
-        self, works: deque[SqliteTransaction], group: list[SqliteTransaction], error: Exception
+        self, works: list[SqliteTransaction], group: list[SqliteTransaction], error: Exception
     ) -> None:
         """Nothing of the group is there: another process holds the lock, or it cannot be."""
-        if not is_busy(error):
+        if is_busy(error):
+            self._contended = _CONTENDED
+            works[:0] = group
+            for queue in (self._light, self._heavy):
+                queue[:] = self._unexpired(queue, error)
+        else:
             _refuse(group, lambda: problem_of(error))
-            self._go_on()
-            return
-        works.extendleft(reversed(group))
+        self._go_on()
+
+    def _unexpired(
+        self, works: list[SqliteTransaction], error: Exception
+    ) -> list[SqliteTransaction]:
+        """Those that have not waited for longer than ``busy_timeout``; the others are refused."""
         now = time.monotonic()
-        late = now + self._settings.busy_timeout
-        for queue in (self._light, self._heavy):
-            for work in queue:
-                work.deadline = work.deadline or late
-            while queue and queue[0].deadline <= now:
-                _refuse([queue.popleft()], lambda: problem_of(error))
-        self._pause = min(self._pause * 2, _LONGEST_PAUSE)
-        self._timer = self._loop.call_later(self._pause * random.uniform(0.5, 1.0), self._turn)  # noqa: S311
+        for work in works:
+            work.deadline = work.deadline or now + self._settings.busy_timeout
+        _refuse((work for work in works if work.deadline <= now), lambda: problem_of(error))
+        return [work for work in works if work.deadline > now]
 
     def _go_on(self) -> None:
         if self._runner.stopping:
@@ -197,14 +221,11 @@ class Writer:
             self._awake = False
 
 
-def _take(works: deque[SqliteTransaction]) -> list[SqliteTransaction]:
+def _take(works: list[SqliteTransaction]) -> list[SqliteTransaction]:
     """The next group: those whose callers are still there."""
-    group: list[SqliteTransaction] = []
-    while works and len(group) < _GROUP:
-        work = works.popleft()
-        if not work.future.done():
-            group.append(work)
-    return group
+    group = works[:_GROUP]
+    del works[:_GROUP]
+    return [work for work in group if not work.future.done()]
 
 
 def _deliver(works: Iterable[SqliteTransaction]) -> None:

@@ -78,7 +78,7 @@ class WebApplication:
                 route = self._by_path.get(above)
                 if route is None:
                     route, rest = self._find(path)
-            if method in route.methods if route.methods_of is None else route.allows(method, rest):
+            if method in route.methods and (method == "GET" or route.allows(method, rest)):
                 if self.authenticate is not None:
                     request.actor = await self.authenticate(request)
                 response = await route.endpoint(request, rest)

@@ -25,7 +25,8 @@ class Route:
     """An endpoint and the methods it takes.
 
     ``methods_of`` answers the methods by the rest of the path, where they are not the same
-    everywhere under the segment. HEAD comes with GET, and OPTIONS is answered for every route.
+    everywhere under the segment; GET is then allowed for every rest, or for none. HEAD comes
+    with GET, and OPTIONS is answered for every route.
     """
 
     __slots__ = ("endpoint", "methods", "methods_of")

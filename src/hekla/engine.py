@@ -70,8 +70,13 @@ class Engine:
         """The answer of a plan that was kept; only for an actor of the access it was made for."""
         if plan.access is not self.policy.access(actor):
             raise ValueError("the plan was made for an actor who may see something else")
-        row = await self.store.fetch(plan, plan.bind(values, actor))
-        return None if row is None else _answer(plan, row)
+        args = values if len(values) == plan.direct else plan.bind(values, actor)
+        row = await self.store.fetch(plan, args)
+        if row is None:
+            return None
+        if len(row) == 1 and type(row[0]) is bytes:
+            return Answer(row[0])
+        return _answer(plan, row)
 
     async def write(
         self,

@@ -90,6 +90,7 @@ class Plan:
 
     ``access`` is what its rules were put in for: nobody else may run it. ``guarded``: it reads
     values that may not be what their columns say, text that is no text among them.
+    ``direct``: so many values are its arguments as they are and need no ``bind``, or -1.
     """
 
     __slots__ = (
@@ -99,6 +100,7 @@ class Plan:
         "_slots",
         "access",
         "columns",
+        "direct",
         "guarded",
         "sql",
     )
@@ -119,6 +121,8 @@ class Plan:
         self.columns = columns
         self._slots = tuple(slots)
         self._rest = tuple(rest)
+        as_they_are = [(place, None) for place in range(len(slots))]
+        self.direct = len(slots) if not rest and list(slots) == as_they_are else -1
         self._careful = careful
         self._careful_sql: str | None = None
 

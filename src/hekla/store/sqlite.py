@@ -142,8 +142,12 @@ class SqliteStore:
         try:
             self._started = 0.0
             found = self._execute(sql, args).get
-            if type(found) is bytes and not (self._recodes or statement.guarded):
-                return (found,)
+            if not (self._recodes or statement.guarded):
+                # The commonest: a body alone, or a body and what is said about it.
+                if type(found) is bytes:
+                    return (found,)
+                if type(found) is tuple:
+                    return found
             return self._row_of(found, sql, args, statement.guarded)
         except FAILURES as exc:
             return await self._fetch_aside(statement, args, exc)

@@ -17,6 +17,7 @@ class HeaderView(Protocol):
     """
 
     first: dict[str, str]
+    pairs: list[tuple[str, str]]
 
     def get(self, key: str, /) -> str | None:
         """The first value of the header, or None if it was not sent."""
@@ -31,18 +32,18 @@ class HeaderView(Protocol):
 class Headers:
     """Request headers from pairs of text, as servers and tests have them."""
 
-    __slots__ = ("_pairs", "first")
+    __slots__ = ("first", "pairs")
 
     def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
-        self._pairs = [(name.lower(), value) for name, value in pairs]
+        self.pairs = [(name.lower(), value) for name, value in pairs]
         # Backwards, so that the first of several headers of one name stays.
-        self.first = dict(reversed(self._pairs))
+        self.first = dict(reversed(self.pairs))
 
     @classmethod
     def of_lower(cls, pairs: list[tuple[str, str]]) -> Headers:
         """The view of pairs whose names are in lower case already; the list is kept."""
         headers = cls.__new__(cls)
-        headers._pairs = pairs
+        headers.pairs = pairs
         headers.first = dict(reversed(pairs))
         return headers
 
@@ -51,10 +52,10 @@ class Headers:
 
     def get_all(self, key: str, /) -> list[str]:
         key = key.lower()
-        return [value for name, value in self._pairs if name == key]
+        return [value for name, value in self.pairs if name == key]
 
     def items(self) -> list[tuple[str, str]]:
-        return self._pairs
+        return self.pairs
 
 
 def list_value(headers: HeaderView, name: str) -> str | None:

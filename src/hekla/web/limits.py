@@ -30,7 +30,7 @@ def check_address(path: str, query: str, settings: Settings) -> None:
 def check_headers(headers: HeaderView, settings: Settings) -> None:
     """Raise Problem ``headers_too_large`` (431) if all headers together are over their limit."""
     size = 0
-    for name, value in headers.items():
+    for name, value in headers.pairs:
         size += len(name) + len(value) + _HEADER_OVERHEAD
     if size > settings.max_header_bytes:
         raise Problem(

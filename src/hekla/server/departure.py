@@ -11,6 +11,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
 from typing import Any, TypeVar, cast
 
+from hekla.server.overdue import Overdue
 from hekla.web.request import ClientLeft
 
 __all__ = ["attend", "resume", "watching"]
@@ -39,17 +40,30 @@ async def attend(work: Coroutine[Any, Any, T], departure: Departure) -> T:
 
 async def resume(work: Coroutine[Any, Any, T], waiting: Any, departure: Departure) -> T:
     """Go on with ``work`` that was started by hand and waits for a future, as ``attend`` does."""
-    async with watching(departure, GRACE):
+    task = asyncio.current_task()
+    assert task is not None
+    watch = _Watch(task, departure)
+    overdue = Overdue.of(task.get_loop(), GRACE)
+    overdue.add(watch)
+    try:
         return cast("T", await _Resumed(work, waiting))
+    except asyncio.CancelledError:
+        if watch.client_left:
+            task.uncancel()
+            raise ClientLeft from None
+        raise
+    finally:
+        overdue.remove(watch)
+        watch.stop()
 
 
 @contextlib.asynccontextmanager
-async def watching(departure: Departure, grace: float = 0.0) -> AsyncIterator[None]:
+async def watching(departure: Departure) -> AsyncIterator[None]:
     """Cancel what is awaited in this block when the client leaves; raises ClientLeft then."""
     task = asyncio.current_task()
     assert task is not None
     watch = _Watch(task, departure)
-    timer = asyncio.get_running_loop().call_later(grace, watch.start)
+    watch.start()
     try:
         yield
     except asyncio.CancelledError:
@@ -58,7 +72,6 @@ async def watching(departure: Departure, grace: float = 0.0) -> AsyncIterator[No
             raise ClientLeft from None
         raise
     finally:
-        timer.cancel()
         watch.stop()
 
 
@@ -72,6 +85,9 @@ class _Watch:
         self._departure = departure
         self._task: asyncio.Task[None] | None = None
         self.client_left = False
+
+    def overdue(self) -> None:
+        self.start()
 
     def start(self) -> None:
         self._task = asyncio.get_running_loop().create_task(self._wait())

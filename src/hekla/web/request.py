@@ -14,7 +14,7 @@ from hekla.settings import Settings
 from hekla.web.body import close_stream
 from hekla.web.headers import Headers, HeaderView
 
-__all__ = ["ClientLeft", "Request"]
+__all__ = ["ClientLeft", "Request", "too_slow"]
 
 # What may be taken over from a client: it goes into headers and logs.
 _WELL_FORMED_ID = re.compile(r"[A-Za-z0-9._~+/=:-]{1,128}")
@@ -166,7 +166,7 @@ class Request:
                         # Not anext(): what Granian hands out cannot be wrapped by it.
                         piece = await pieces.__anext__()
                 except TimeoutError:
-                    raise _too_slow(settings) from None
+                    raise too_slow(settings) from None
                 except StopAsyncIteration:
                     break
                 # Only waiting for the client counts, not what is done with the pieces.
@@ -216,7 +216,8 @@ def _too_large(settings: Settings) -> Problem:
     )
 
 
-def _too_slow(settings: Settings) -> Problem:
+def too_slow(settings: Settings) -> Problem:
+    """The answer to a client whose body does not arrive in time."""
     return Problem(
         REQUEST_TIMEOUT,
         f"The request body did not arrive within {settings.body_timeout:g} seconds"

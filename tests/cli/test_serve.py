@@ -187,6 +187,8 @@ def test_signal_during_the_start_ends_the_server(tmp_path: Path, number: int) ->
     time.sleep(1.5)
     os.killpg(process.pid, number)
     process.communicate(timeout=10)
+    # On a busy machine the signal comes before anybody waits for it.
+    assert process.returncode in (0, 130, -number)
 
 
 def test_first_answer_comes_within_a_second(tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ class Interval(Stamped):
         return found
 
     def store(self, dialect: Dialect) -> Convert | None:
-        return None if self.native else _longest
+        return None if self.native else self.longest
 
     def schema(self, guarded: bool = False) -> dict[str, Any]:
         if guarded:
@@ -110,6 +110,13 @@ class Interval(Stamped):
             "pattern": "^-?P",
             "description": "An ISO 8601 duration, such as P1DT2H3.5S.",
         }
+
+    def longest(self, value: timedelta) -> str:
+        try:
+            moment = EPOCH + value
+        except OverflowError:
+            moment = datetime.max if value > timedelta(0) else datetime.min
+        return moment.isoformat(" ", timespec="microseconds")
 
     def shortest(self, value: timedelta) -> str:
         try:
@@ -137,12 +144,4 @@ class Interval(Stamped):
         return sa.Interval() if dialect == "postgresql" else sa.Text()
 
     def convert(self, dialect: Dialect) -> Convert | None:
-        return None if dialect == "postgresql" else _longest
-
-
-def _longest(value: timedelta) -> str:
-    try:
-        moment = EPOCH + value
-    except OverflowError:
-        moment = datetime.max if value > timedelta(0) else datetime.min
-    return moment.isoformat(" ", timespec="microseconds")
+        return None if dialect == "postgresql" else self.longest

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -79,17 +80,17 @@ class Stamped(Type):
     lookups: ClassVar[frozenset[str]] = EQUALITY | ORDERING
     aggregates: ClassVar[frozenset[str]] = frozenset({"min", "max", "count_distinct"})
 
+    @abstractmethod
     def shortest(self, value: Any) -> str:
         """The shortest text of ``value`` in SQLite."""
-        raise NotImplementedError
 
+    @abstractmethod
     def following(self, value: Any) -> str:
         """The shortest text of the next value."""
-        raise NotImplementedError
 
+    @abstractmethod
     def forms(self, value: Any) -> list[str]:
         """All texts that ``value`` may have."""
-        raise NotImplementedError
 
     def store(self, dialect: Dialect) -> Convert | None:
         if dialect != "sqlite":
@@ -99,9 +100,9 @@ class Stamped(Type):
             return self.sql.bind_processor(DefaultDialect())
         return self.longest
 
+    @abstractmethod
     def longest(self, value: Any) -> str:
         """The text of ``value`` that SQLAlchemy stores in SQLite."""
-        raise NotImplementedError
 
     def compare_one(
         self, dialect: Dialect, column: sa.ColumnElement[Any], lookup: str, slot: Slot
@@ -137,9 +138,9 @@ class Stamped(Type):
     def bind_type(self, dialect: Dialect) -> sa.types.TypeEngine[Any]:
         return sa.Text() if dialect == "sqlite" else self.known_as()
 
+    @abstractmethod
     def known_as(self) -> sa.types.TypeEngine[Any]:
         """The type of a bind where the database knows the type."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

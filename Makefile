@@ -54,9 +54,9 @@ bench: $(BENCH_READY) ## Measure Hekla against its peers; writes benchmarks/RESU
 	$(BIN)/python -m benchmarks
 
 .PHONY: soak
-soak: $(BENCH_READY) ## Long runs: ten minutes of load with memory measured, many random queries
+soak: $(BENCH_READY) ## Long runs: load with memory measured, random queries, kills and power cuts
 	$(BIN)/python -m benchmarks.soak
-	HEKLA_SOAK=1 $(BIN)/python -m pytest tests/property tests/scenarios/test_schemathesis.py
+	HEKLA_SOAK=1 $(BIN)/python -m pytest tests/faults tests/property tests/scenarios/test_schemathesis.py
 
 .PHONY: setup
 setup: $(TEST_READY) ## Only set up .venv

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from itertools import chain
 
 from hekla.actor import Actor
 from hekla.errors import INTERNAL, Problem
 from hekla.settings import Settings
 from hekla.web.body import begin_stream, close_stream
 from hekla.web.cors import Cors
-from hekla.web.limits import check_address, check_headers
+from hekla.web.limits import HEADER_OVERHEAD, check_address, check_headers
 from hekla.web.representation import plain_headers, represent
 from hekla.web.request import ClientLeft, Request
 from hekla.web.response import Response, problem_response
@@ -47,6 +48,7 @@ class WebApplication:
         self._by_path = router.by_path
         self._longest_path = settings.max_path_bytes
         self._longest_query = settings.max_query_bytes
+        self._largest_headers = settings.max_header_bytes
         self._cors = Cors(settings.cors_origins) if settings.cors_origins else None
 
     async def handle(self, request: Request) -> Response:
@@ -70,7 +72,10 @@ class WebApplication:
             if len(path) > self._longest_path or len(request.query) > self._longest_query:
                 check_address(path, request.query, self.settings)
             if self.checks_headers:
-                check_headers(request.headers, self.settings)
+                pairs = request.headers.pairs
+                size = sum(map(len, chain.from_iterable(pairs))) + len(pairs) * HEADER_OVERHEAD
+                if size > self._largest_headers:
+                    check_headers(request.headers, self.settings)
             rest = ""
             route = self._by_path.get(path)
             if route is None:

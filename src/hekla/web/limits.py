@@ -6,10 +6,10 @@ from hekla.errors import HEADERS_TOO_LARGE, URI_TOO_LONG, Problem
 from hekla.settings import Settings
 from hekla.web.headers import HeaderView
 
-__all__ = ["check_address", "check_headers"]
+__all__ = ["HEADER_OVERHEAD", "check_address", "check_headers"]
 
 # What a header takes beside its name and value: ": " and the end of the line.
-_HEADER_OVERHEAD = 4
+HEADER_OVERHEAD = 4
 
 
 def check_address(path: str, query: str, settings: Settings) -> None:
@@ -31,7 +31,7 @@ def check_headers(headers: HeaderView, settings: Settings) -> None:
     """Raise Problem ``headers_too_large`` (431) if all headers together are over their limit."""
     size = 0
     for name, value in headers.pairs:
-        size += len(name) + len(value) + _HEADER_OVERHEAD
+        size += len(name) + len(value) + HEADER_OVERHEAD
     if size > settings.max_header_bytes:
         raise Problem(
             HEADERS_TOO_LARGE,

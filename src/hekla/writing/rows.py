@@ -288,6 +288,8 @@ def _refuse(faults: Sequence[Fault]) -> NoReturn:
     detail = f"{first.location or 'The document'}: {first.message}"
     if len(faults) > 1:
         detail += f" (and {len(faults) - 1} more)"
+    if not detail.endswith("?"):
+        detail += "."
     raise Problem(VALIDATION_FAILED, detail, errors=faults)
 
 

@@ -28,7 +28,7 @@ class Document(Type):
     aggregates: ClassVar[frozenset[str]] = frozenset()
     sortable: ClassVar[bool] = False
 
-    depth: int = field(default=500, compare=False)
+    depth: int = field(default=200, compare=False)
 
     def json(
         self, dialect: Dialect, column: sa.ColumnElement[Any], guarded: bool = False

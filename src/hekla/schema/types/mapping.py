@@ -30,8 +30,8 @@ _UNUSUAL: Final[dict[Dialect, tuple[str, ...]]] = {
     "mysql": (),
 }
 # How deeply JSON may be nested, so that it can be read within what it is part of: SQLite
-# ends at 1000, MariaDB at 32.
-_DEPTHS: Final[dict[Dialect, int]] = {"sqlite": 500, "postgresql": 500, "mysql": 24}
+# ends at 1000, MariaDB at 32, and Python at 1000 of its own calls.
+_DEPTHS: Final[dict[Dialect, int]] = {"sqlite": 200, "postgresql": 200, "mysql": 24}
 
 
 def type_of(sa_type: sa.types.TypeEngine[Any], dialect: Dialect) -> Type:

@@ -321,21 +321,23 @@ class Boolean(Type):
 
 
 def digits_between(least: int, most: int) -> str:
-    """A pattern for the integers from ``least`` to ``most``, written without leading zeros."""
+    """A pattern for integers from ``least`` to ``most``, written without leading zeros.
+
+    Whatever it matches is one, but it is too short to match those next to the bounds.
+    """
     below = f"-(?:{_digits_up_to(-least)})" if least < 0 else ""
     return f"^(?:0|{_digits_up_to(most)}{'|' if below else ''}{below})$"
 
 
 def _digits_up_to(most: int) -> str:
-    """A pattern for the integers from 1 to ``most``, which has two digits or more."""
     digits = str(most)
-    forms = [f"[1-9][0-9]{{0,{len(digits) - 2}}}"]
-    for place, digit in enumerate(digits):
-        least = 1 if place == 0 else 0
-        if int(digit) > least:
-            rest = f"[0-9]{{{len(digits) - place - 1}}}" if place < len(digits) - 1 else ""
-            forms.append(f"{digits[:place]}[{least}-{int(digit) - 1}]{rest}")
-    return "|".join([*forms, digits])
+    first, second, more = int(digits[0]), int(digits[1]), len(digits) - 2
+    forms = [f"[1-9][0-9]{{0,{more}}}"]
+    if first > 1:
+        forms.append(f"[1-{first - 1}][0-9]{{{more + 1}}}")
+    if second > 0:
+        forms.append(f"{first}[0-{second - 1}][0-9]{{{more}}}")
+    return "|".join(forms)
 
 
 BIG: Final = Integer(big=True, sql=sa.BigInteger())

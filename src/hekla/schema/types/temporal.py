@@ -266,7 +266,7 @@ class DateTime(Stamped):
     ) -> sa.ColumnElement[Any]:
         match dialect:
             case "sqlite":
-                looks = _REAL_MOMENT if guarded else "length({0}) = 26"
+                looks = _REAL_MOMENT if guarded else "length({0}) IN (19, 26)"
                 return expression(
                     f"CASE WHEN {looks} THEN replace({{0}}, ' ', 'T') || 'Z'"
                     " WHEN {0} IS NOT NULL THEN hekla_timestamp({0}) END",

@@ -264,7 +264,9 @@ def compare(kind: Kind | None, own: Any, lookup: str, value: Any) -> bool:
     if own is None:
         return False
     if lookup == "regex":
-        return re.search(value, own, re.ASCII | re.DOTALL) is not None
+        # Python's $ also stands before a newline at the end.
+        pattern = value.replace("$", r"\Z")
+        return re.search(pattern, own, re.ASCII | re.DOTALL) is not None
     return bool(_LOOKUPS[lookup](own, value))
 
 

@@ -163,7 +163,7 @@ def text_column() -> SqliteColumn:
 
 
 @settings(max_examples=200, deadline=None)
-@given(pattern=PATTERNS, texts=st.lists(st.text("aab1 -é.\n", max_size=6), max_size=4))
+@given(pattern=PATTERNS, texts=st.lists(st.text("aab1 -é.\n\0", max_size=6), max_size=4))
 def test_sqlite_finds_what_python_finds(pattern: str, texts: list[str]) -> None:
     """Every pattern of the language finds on SQLite what Python's re finds."""
     try:
@@ -180,6 +180,35 @@ def test_sqlite_finds_what_python_finds(pattern: str, texts: list[str]) -> None:
 def _as_python(pattern: str) -> str:
     # Python's $ also matches before a newline at the end.
     return pattern.replace("$", r"\Z")
+
+
+# What a NUL in a text is to a pattern, which cannot name it: the second text has none of these.
+BY_NUL: list[tuple[str, str, str]] = [
+    ("^a.b$", "a\0b", "ab"),
+    ("b$", "a\0b", "b\0a"),
+    ("a$", "\0a", "a\0b"),
+    ("c", "\0\0c", "\0\0"),
+    (r"^\W\D\S$", "\0\0\0", "\0\0 "),
+    (r"^[^a][^\x01-\x03][\W]$", "\0\0\0", "a\0\0"),
+    (r"\bb\b", "a\0b\0c", "a\0bc"),
+    (r"^.$", "\0", "\0\0"),
+    ("a.b", "é\0a\0b", "a\0\0b"),
+    # These it is not, whatever character stands in for it.
+    ("[\x01-~]", "\0a", "\0\0"),
+    (r"\x01", "\x01", "\0"),
+    (r"[\s\w]", "\0_", "\0"),
+    ("[\x01-\ud7ff\ue000-\U0010fffe]", "\0\ue000", "\0"),
+    ("\U0010ffff", "\0\U0010ffff", "\0"),
+]
+
+
+@pytest.mark.parametrize("case", range(len(BY_NUL)))
+def test_a_nul_ends_no_text_and_is_no_letter(case: int) -> None:
+    """A text that holds a NUL is looked through to its end."""
+    pattern, inside, outside = BY_NUL[case]
+    column = SqliteColumn(sa.Text())
+    column.keep(inside, outside)
+    assert column.find("regex", pattern) == [1]
 
 
 def test_hostile_patterns_take_little_time() -> None:

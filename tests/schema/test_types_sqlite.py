@@ -387,6 +387,7 @@ def test_text_is_matched_in_every_encoding(encoding: str) -> None:
     assert column.find("endswith", "r") == [1, 2]
     assert column.find("endswith", "x") == [3]
     assert column.find("startswith", "É") == [1, 3]
+    assert column.find("regex", "r.x$") == [3]
 
 
 # Aggregates

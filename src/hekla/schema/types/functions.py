@@ -74,6 +74,11 @@ def _endswith(raw: _Value, letter: _Value, needle: _Value) -> int | None:
     return None if text is None else int(text.endswith(str(needle)))
 
 
+def _without_nul(raw: _Value, letter: _Value, stand_in: _Value) -> str | None:
+    text = _text(raw, letter)
+    return None if text is None else text.replace("\0", str(stand_in))
+
+
 def _decimal(value: _Value, scale: _Value) -> str | None:
     """A number with ``scale`` decimals, as SQLAlchemy reads a NUMERIC from SQLite."""
     if isinstance(value, int | float) and isinstance(scale, int) and math.isfinite(value):
@@ -139,6 +144,7 @@ SQLITE_FUNCTIONS: Final[Mapping[str, tuple[Callable[..., Any], int]]] = MappingP
         "hekla_istartswith": (_istartswith, 3),
         "hekla_iendswith": (_iendswith, 3),
         "hekla_endswith": (_endswith, 3),
+        "hekla_without_nul": (_without_nul, 3),
         "hekla_decimal": (_decimal, 2),
         "hekla_plain": (_plain, 1),
         "hekla_timestamp": (_timestamp, 1),

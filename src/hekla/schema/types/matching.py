@@ -11,7 +11,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from hekla.schema.types.expression import condition, expression
-from hekla.schema.types.pattern import pattern_for
+from hekla.schema.types.pattern import pattern_for, stand_in_for_nul
 from hekla.schema.types.type import Convert, Dialect, Slot
 
 __all__ = ["match_text"]
@@ -59,7 +59,13 @@ def _match_sqlite(column: sa.ColumnElement[Any], lookup: str, slot: Slot) -> sa.
                 plain,
             )
         case "regex":
-            return condition("regexp({1}, {0})", column, _pattern("sqlite", slot))
+            return condition(
+                "regexp({1}, CASE WHEN instr({0}, char(0)) THEN"
+                " hekla_without_nul(CAST({0} AS BLOB), CAST('a' AS BLOB), {2}) ELSE {0} END)",
+                column,
+                _pattern("sqlite", slot),
+                slot.bind(stand_in_for_nul, sa.Text()),
+            )
     # LIKE folds the case of ASCII only, so it is asked where both sides are ASCII: as many
     # bytes as characters.
     return condition(

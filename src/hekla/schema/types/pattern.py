@@ -17,12 +17,12 @@ so the size of a pattern is bounded.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from hekla.schema.types.type import Dialect
 
-__all__ = ["check_pattern", "pattern_for"]
+__all__ = ["check_pattern", "pattern_for", "stand_in_for_nul"]
 
 LONGEST: Final = 500
 """Characters in a pattern."""
@@ -31,6 +31,7 @@ LARGEST: Final = 80
 """Characters that a pattern stands for once its repetitions are written out."""
 
 _END: Final = 0x10FFFF
+_SURROGATES: Final = (0xD800, 0xDFFF)
 
 Intervals = tuple[tuple[int, int], ...]
 
@@ -63,14 +64,33 @@ def pattern_for(dialect: Dialect, pattern: str) -> str:
     return f"(?s){text}" if dialect == "mysql" else f"({text})"
 
 
+def stand_in_for_nul(pattern: str) -> str:
+    """A character that ``pattern`` takes as it takes NUL: one that it does not name.
+
+    SQLite's extension ends a text at its first NUL. Of a pattern that names every character
+    there is it is one of those.
+    """
+    translation = _Translation("sqlite", pattern)
+    translation.alternatives(depth=0)
+    code = 1
+    for low, high in sorted([*translation.named, *_SETS["s"], *_SETS["w"], _SURROGATES]):
+        if low <= code <= high:
+            code = high + 1
+    return chr(min(code, _END))
+
+
 @dataclass
 class _Translation:
-    """A recursive descent over ``pattern``; each step gives its text and its size."""
+    """A recursive descent over ``pattern``; each step gives its text and its size.
+
+    ``named`` are the characters that it has come across, one by one or in ranges.
+    """
 
     dialect: Dialect
     pattern: str
     position: int = 0
     ends: int = 0
+    named: list[tuple[int, int]] = field(default_factory=list)
 
     def fault(self, what: str) -> ValueError:
         return ValueError(f"is no pattern: it {what}, at character {self.position + 1}")
@@ -186,14 +206,14 @@ class _Translation:
             self.position += 2
             inside = _SETS[name.lower()]
             return _others(inside) if name.isupper() else inside
-        low = self.one()
+        low = high = self.one()
         if self.peek() == "-" and self.peek(2) not in ("-]", "-"):
             self.take()
             high = self.one()
             if high < low:
                 raise self.fault(f"has a range from {low} down to {high}")
-            return ((ord(low), ord(high)),)
-        return ((ord(low), ord(low)),)
+        self.named.append((ord(low), ord(high)))
+        return ((ord(low), ord(high)),)
 
     def one(self) -> str:
         character = self.take()
@@ -234,6 +254,7 @@ class _Translation:
         return (f"{piece}{{{low}}}{piece}*" if low else f"{piece}*"), low + 1
 
     def literal(self, character: str) -> str:
+        self.named.append((ord(character), ord(character)))
         return f"\\{character}" if character in _SPECIAL else character
 
     def emit(self, members: Intervals, negated: bool) -> str:

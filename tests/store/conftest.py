@@ -67,3 +67,10 @@ def write(database: Path) -> Write:
     connection.set_busy_timeout(5000)
     connection.pragma("synchronous", "OFF")
     return lambda sql: connection.execute(sql).close()
+
+
+@pytest.fixture
+def heap(write: Write) -> None:
+    """A table of one column n, in a file in WAL mode."""
+    write("pragma journal_mode = wal")
+    write("create table heap (n)")

@@ -10,7 +10,7 @@ import apsw
 from hekla import errors
 from hekla.errors import OperatorError, Problem
 
-__all__ = ["FAILURES", "is_busy", "is_unfit_value", "problem_of"]
+__all__ = ["FAILURES", "MovedError", "is_busy", "is_unfit_value", "problem_of"]
 
 _logger = logging.getLogger("hekla.store")
 
@@ -29,6 +29,11 @@ FAILURES = (
     ValueError,
     re.error,
 )
+
+
+class MovedError(apsw.ReadOnlyError):
+    """The file is no longer where it was: what were written to it would be lost."""
+
 
 _UNFIT = ("JSON cannot hold BLOB values", "malformed JSON")
 
@@ -108,7 +113,7 @@ def problem_of(error: Exception, sql: str = "") -> Problem:
 
 
 def _read_only(error: apsw.ReadOnlyError) -> str:
-    if getattr(error, "extendedresult", None) == apsw.SQLITE_READONLY_DBMOVED:
+    if isinstance(error, MovedError):
         return "The database file was moved or replaced."
     return "The database cannot be written to now."
 

@@ -13,7 +13,8 @@ from typing import Any
 import apsw
 
 from hekla.store.constraints import CONSTRAINT_ERRORS, ConstraintFailed, constraint_failed
-from hekla.store.faults import is_busy, problem_of
+from hekla.store.faults import MovedError, is_busy, problem_of
+from hekla.store.location import Location
 from hekla.store.transaction import SqliteTransaction, over
 
 __all__ = ["GroupRunner", "Run", "RunAgain"]
@@ -29,6 +30,16 @@ _PATIENCE = 4
 _PAUSE = 0.0004
 # Seconds that a thread leaves to readers who kept it from committing.
 _RESPITE = 0.02
+# After these the transaction is gone, or of no more use to the others in it.
+_ENDS = (
+    apsw.CantOpenError,
+    apsw.CorruptError,
+    apsw.FullError,
+    apsw.InterruptError,
+    apsw.IOError,
+    apsw.NoMemError,
+    apsw.NotADBError,
+)
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -57,8 +68,10 @@ class GroupRunner:
     is rolled back and the group run again, with a savepoint for each: nothing was given out.
     """
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    def __init__(self, connection: apsw.Connection, location: Location) -> None:
         self.connection = connection
+        self._identity = location.identity
+        self._file = location.identity()
         self.stopping = False
         self.log_pages = 0
         self._execute: Callable[..., Any] = connection.cursor().execute
@@ -84,7 +97,7 @@ class GroupRunner:
         not make it look long. If any work ``ran``, the transaction is left open for
         :meth:`commit`. Raises apsw.Error if it cannot begin.
         """
-        self._execute("begin immediate")
+        self._begin()
         return self._begun(group, seconds, budget, time.thread_time)
 
     def run_patiently(
@@ -94,13 +107,19 @@ class GroupRunner:
         end = time.monotonic() + patience
         while True:
             try:
-                self._execute("begin immediate")
+                self._begin()
                 break
             except (apsw.BusyError, apsw.LockedError):
                 if self.stopping or time.monotonic() > end:
                     raise
                 time.sleep(_PAUSE * random.uniform(0.5, 1.5))  # noqa: S311
         return self._begun(group, seconds, budget, time.perf_counter)
+
+    def _begin(self) -> None:
+        # Of a log SQLite does not check whether it still belongs to the file of that name.
+        if self._identity() != self._file:
+            raise MovedError
+        self._execute("begin immediate")
 
     def _begun(
         self,
@@ -202,8 +221,8 @@ class GroupRunner:
             raised = constraint_failed(error, self._ask)
         else:
             raised = problem_of(self._cause(error), sql)
-        stopped = isinstance(error, apsw.InterruptError) or is_busy(error)
-        if (stopped or not self.connection.in_transaction) and self._lost is None:
+        ended = isinstance(error, _ENDS) or is_busy(error)
+        if (ended or not self.connection.in_transaction) and self._lost is None:
             self._lost, self._lost_error = error, raised
             if self._current is not None:
                 self._current.execute = self._again
@@ -219,7 +238,7 @@ class GroupRunner:
         raise self._lost or RuntimeError
 
     def _without(self, group: list[SqliteTransaction], number: int, lost: Exception) -> Run:
-        """Leave out the work for which SQLite rolled everything back, or for which it must be."""
+        """Roll back, if SQLite has not yet, and leave out the work that it was for."""
         self.roll_back()
         if is_busy(lost):
             raise lost

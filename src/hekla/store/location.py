@@ -96,6 +96,16 @@ class Location:
     def __str__(self) -> str:
         return self.name or self.path or "memory"
 
+    def identity(self) -> tuple[int, int] | None:
+        """Which file has the name now; None where there is none, or it is in memory."""
+        if self.path is None:
+            return None
+        try:
+            status = os.stat(self.path)
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
+
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Keep every other process waiting that asks for the same.

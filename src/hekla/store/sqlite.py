@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
@@ -96,11 +95,7 @@ class SqliteStore:
             return
         if not self.location.read_only:
             # First, since readers cannot bring the database into WAL mode.
-            self._writer = Writer(
-                self._open_writer(),
-                self.settings,
-                lambda: open_connection(self.location, self.settings, query_only=False),
-            )
+            self._writer = Writer(self._open_writer(), self.location, self.settings)
         inline = open_connection(
             self.location, self.settings, query_only=True, busy_timeout=0, statements=_PREPARED
         )
@@ -110,7 +105,7 @@ class SqliteStore:
         self._encoding = str(inline.pragma("encoding"))
         self._recodes = self._encoding != UTF_8
         self._inline = inline
-        self._identity = self._file_identity()
+        self._identity = self.location.identity()
         self._readers = Readers(
             lambda: open_connection(self.location, self.settings, query_only=True),
             self.settings.threads,
@@ -153,7 +148,7 @@ class SqliteStore:
             return await self._fetch_aside(statement, args, exc)
 
     async def ping(self) -> None:
-        if self._identity != self._file_identity():
+        if self._identity != self.location.identity():
             raise Problem(errors.STORE_UNAVAILABLE, "The database file was moved or replaced.")
         await self.fetch(_Text("select count(*) from (select 1 from sqlite_schema limit 1)"), ())
 
@@ -320,15 +315,6 @@ class SqliteStore:
         self._habits.move_to_end(sql)
         if len(self._habits) > _REMEMBERED:
             self._habits.popitem(last=False)
-
-    def _file_identity(self) -> tuple[int, int] | None:
-        if self.location.path is None:
-            return None
-        try:
-            status = os.stat(self.location.path)
-        except OSError:
-            return None
-        return status.st_dev, status.st_ino
 
 
 def _first_row(found: Any) -> Row:

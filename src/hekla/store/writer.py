@@ -15,6 +15,7 @@ from hekla.settings import Settings
 from hekla.store.checkpoint import LOG_PAGES, Checkpointer
 from hekla.store.faults import FAILURES, RETRY_AFTER, is_busy, problem_of
 from hekla.store.group import GroupRunner, Run, RunAgain
+from hekla.store.location import Location
 from hekla.store.transaction import SqliteTransaction, Work
 from hekla.store.worker import Worker
 
@@ -43,21 +44,16 @@ class Writer:
     runs on that thread from beginning to end. Meanwhile others gather for the next group.
     """
 
-    def __init__(
-        self,
-        connection: apsw.Connection,
-        settings: Settings,
-        connect: Callable[[], apsw.Connection],
-    ) -> None:
+    def __init__(self, connection: apsw.Connection, location: Location, settings: Settings) -> None:
         self._settings = settings
         self._budget = settings.inline_budget / 1000
         self._group_time = max(self._budget, _SHORTEST)
         # The loop may wait for a commit for a fifth of what it may spend on a statement.
         self._quick = self._budget / 5
         self._loop = asyncio.get_running_loop()
-        self._runner = GroupRunner(connection)
+        self._runner = GroupRunner(connection, location)
         self._worker = Worker("hekla-writer", self._loop)
-        self._checkpointer = Checkpointer(connect, self._loop)
+        self._checkpointer = Checkpointer(location, settings, self._loop)
         self._light: list[SqliteTransaction] = []
         self._heavy: list[SqliteTransaction] = []
         # Whether a turn is on its way: on the loop, on the thread or after a pause.
@@ -94,6 +90,9 @@ class Writer:
 
     def _turn(self) -> None:
         """Run the next group."""
+        if self._checkpointer.holds_writers:
+            self._checkpointer.resume(self._turn)
+            return
         if self._heavy and (self._after_light or not self._light):
             self._after_light = False
             self._run_on_thread(self._heavy)
@@ -146,7 +145,7 @@ class Writer:
         if error is None:
             _deliver(ran)
             self._wrote = True
-            if self._runner.log_pages >= LOG_PAGES and not self._runner.stopping:
+            if self._runner.log_pages >= LOG_PAGES:
                 self._checkpointer.grown(self._runner.log_pages)
             self._go_on()
         elif isinstance(error, RunAgain):

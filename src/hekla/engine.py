@@ -152,10 +152,10 @@ def _answer(plan: Plan, row: tuple[Any, ...]) -> Answer:
     size = row[1]
     if len(columns) == 2:
         return Answer(body, size)
-    named = dict(zip(columns, row, strict=True))
+    total = row[2] if columns[2] == "total" else None
     after = None
-    if size and "last" in named:
-        keys = _decode(named["last"])
+    if size and columns[-1] == "last":
+        keys = _decode(row[-1])
         # Of the sort values of all rows the last count; a single value stands by itself.
         after = tuple(keys[-1]) if isinstance(keys[-1], list) else tuple(keys)
-    return Answer(body, size, named.get("total"), after)
+    return Answer(body, size, total, after)

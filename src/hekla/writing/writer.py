@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
 
 from hekla.actor import ANONYMOUS, Actor
@@ -12,7 +11,7 @@ from hekla.cache import Cache
 from hekla.policy.access import Access, Policy
 from hekla.policy.rules import Action
 from hekla.query.ast import Select
-from hekla.query.mutation import Create, Delete, Mutation, Update
+from hekla.query.mutation import Delete, Mutation, Update
 from hekla.query.shape import Pattern, Question, Shape
 from hekla.schema.resource import Resource, Schema
 from hekla.settings import Settings
@@ -74,9 +73,8 @@ class Writer:
             tx.context(signature, request)
             return await Work(self, tx, access, actor).run(mutation, answer, precondition)
 
-        single = precondition is None and self._is_single(mutation, access, answer)
         heavy = isinstance(mutation, Update | Delete) and mutation.many
-        return await self.store.write(perform, single=single, heavy=heavy)
+        return await self.store.write(perform, heavy=heavy)
 
     async def write_all(
         self,
@@ -132,19 +130,6 @@ class Writer:
             signature = json.dumps(actor.id, ensure_ascii=False)
             self._actors.put(actor.id, signature)
         return signature
-
-    def _is_single(self, mutation: Mutation, access: Access, answer: Question | None) -> bool:
-        """Whether nothing can fail after its first statement that changes something."""
-        resource = self.schema[mutation.resource]
-        match mutation:
-            case Create(nested=()):
-                given = tuple(mutation.row)
-                stamped = self.stamps(resource).create(mutation.row, _EPOCH, ANONYMOUS)
-                plan = self.insert(access, resource, tuple(stamped), given, answer)
-                return plan.complete and not plan.checked
-            case Delete(many=False):
-                return True
-        return False
 
     # Statements, compiled once for each form of a write
 
@@ -265,9 +250,6 @@ class Writer:
             ("references", resource.name, access),
             lambda: find_references(self.schema, access, self.store.dialect, resource),
         )
-
-
-_EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 def _select(shape: Shape | None) -> Select | None:

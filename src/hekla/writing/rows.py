@@ -97,19 +97,21 @@ class RowReader:
         the actor cannot set to whoever writes the row. ``given`` names columns whose value comes
         from elsewhere: from the address, or from the row that this one is written inside.
         """
-        return self._whole(self._create, document, at, given)
+        return self._whole(self._create, document, at, given, given)
 
     def replace(
         self, document: Any, at: str = "", *, given: Collection[str] = ()
     ) -> dict[str, Any]:
         """The same, and NULL for each column that may be NULL and is not given.
 
-        What the database gives by itself is left out. It is not known here whether there is a
-        row already: if there is, ``write_once`` columns keep their values.
+        What the database gives by itself is left out. So are ``write_once`` columns that are
+        not given: it is not known here whether there is a row already, which keeps them.
         """
-        row = self._whole(self._create, document, at, given)
+        kept = {*given, *self.write_once}
+        row = self._whole(self._create, document, at, given, kept)
         for name in self._nulls:
-            row.setdefault(name, None)
+            if name not in kept:
+                row.setdefault(name, None)
         return row
 
     def update(self, document: Any, at: str = "") -> dict[str, Any]:
@@ -149,7 +151,7 @@ class RowReader:
         It is read as ``create`` would, or with ``partial`` as ``update`` would.
         """
         if not partial:
-            return self._whole(self._create_texts, record, at, ())
+            return self._whole(self._create_texts, record, at, (), ())
         row, faults = self._read(self._update_texts, record, at, (), whole=False)
         if faults:
             _refuse(faults)
@@ -177,16 +179,22 @@ class RowReader:
     # Steps
 
     def _whole(
-        self, fields: Sequence[_Field], document: Any, at: str, given: Collection[str]
+        self,
+        fields: Sequence[_Field],
+        document: Any,
+        at: str,
+        given: Collection[str],
+        kept: Collection[str],
     ) -> dict[str, Any]:
+        """The row, with the defaults of all columns that are not ``kept`` from them."""
         row, faults = self._read(fields, document, at, given, whole=True)
         if faults:
             _refuse(faults)
         for name, constant in self._constants:
-            if name not in row and name not in given:
+            if name not in row and name not in kept:
                 row[name] = constant
         for name, default in self._computed:
-            if name not in row and name not in given:
+            if name not in row and name not in kept:
                 row[name] = default(row)
         if self.resource.validators:
             self.check(row, at)
@@ -253,6 +261,8 @@ class RowReader:
 
     def _reason(self, name: str, given: Collection[str]) -> str | None:
         """Why a column that the actor may know cannot be given; None if there is none."""
+        if name in self.relations:
+            return "is a relation, which cannot be written here"
         column = self.resource.columns.get(name)
         if column is None or (name not in self._readable and name not in self._columns):
             return None

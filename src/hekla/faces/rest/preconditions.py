@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from hekla.errors import PRECONDITION_FAILED, Problem
 from hekla.web.conditional import entity_tag, matches_strongly
-from hekla.web.request import Request
+from hekla.web.headers import HeaderView
 from hekla.writing.work import Precondition
 
 __all__ = ["precondition", "wants_nothing_back"]
 
 
-def precondition(request: Request) -> Precondition | None:
+def precondition(headers: HeaderView) -> Precondition | None:
     """What the request expects of the row as it is, if anything."""
-    wanted = request.headers.get("if-match")
-    unwanted = request.headers.get("if-none-match")
+    wanted = headers.get("if-match")
+    unwanted = headers.get("if-none-match")
     if wanted is None and unwanted is None:
         return None
 
@@ -31,9 +31,9 @@ def _failed(detail: str) -> Problem:
     return Problem(PRECONDITION_FAILED, detail)
 
 
-def wants_nothing_back(request: Request) -> bool:
+def wants_nothing_back(headers: HeaderView) -> bool:
     """Whether the client asks for an answer without a body: ``Prefer: return=minimal``."""
-    prefer = request.headers.get("prefer")
+    prefer = headers.get("prefer")
     if prefer is None:
         return False
     wishes = (part.partition(";")[0].strip().lower() for part in prefer.split(","))

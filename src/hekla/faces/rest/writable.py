@@ -1,0 +1,146 @@
+"""What all ways of writing one resource over HTTP share: what is read, named and told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from hekla.cache import Cache
+from hekla.engine import Engine, Written
+from hekla.errors import NOT_FOUND, VALIDATION_FAILED, Fault, Problem
+from hekla.faces.rest.filters import Sourced
+from hekla.faces.rest.keys import Key, format_key, key_condition, parse_key
+from hekla.faces.rest.operation import Tell
+from hekla.faces.rest.parse import parse_item
+from hekla.faces.rest.preconditions import wants_nothing_back
+from hekla.policy.access import Access
+from hekla.policy.guard import check_writable
+from hekla.policy.rules import Action
+from hekla.query.shape import Question, Which, parameterize, which
+from hekla.schema.names import path_segment
+from hekla.schema.resource import Resource
+from hekla.web.conditional import entity_tag
+from hekla.web.headers import HeaderView
+from hekla.web.query_string import split_query
+from hekla.web.response import Response
+from hekla.writing.rows import RowReader
+
+__all__ = ["JSON_HEADER", "MINIMAL", "Writable", "plain_values"]
+
+JSON_HEADER = ("content-type", "application/json")
+MINIMAL = ("preference-applied", "return=minimal")
+
+
+class Writable:
+    """One resource, as it is written over HTTP."""
+
+    def __init__(self, engine: Engine, resource: Resource, prefix: str) -> None:
+        self.engine = engine
+        self.resource = resource
+        self._path = f"{prefix}/{path_segment(resource.name)}"
+        self._readers: dict[Access, RowReader] = {}
+        self._answers: Cache[tuple[Access, str], Question | None] = Cache(256)
+
+    # What is asked for
+
+    def allow(self, access: Access, action: Action) -> None:
+        """Raise Problem ``forbidden`` if the action is closed whatever the row."""
+        check_writable(access, self.resource, action)
+
+    def reader(self, access: Access) -> RowReader:
+        """Reads the documents of rows, as the actor may write them."""
+        reader = self._readers.get(access)
+        if reader is None:
+            columns = access.settable(self.resource)
+            dialect = self.engine.store.dialect
+            reader = self._readers[access] = RowReader(
+                self.resource, columns, dialect, readable=access.columns(self.resource)
+            )
+        return reader
+
+    def answer(self, query: str, access: Access) -> Question | None:
+        """How the written row is told: ``fields`` and ``include``; None if it may not be read."""
+        question = self._answers.get((access, query))
+        if question is None and access.rows(self.resource) is not False:
+            select = parse_item(split_query(query), self.resource, access, self.engine.settings)
+            found = parameterize(select)
+            question = Question(found.shape, plain_values(found.values))
+            self._answers.put((access, query), question)
+        return question
+
+    def where(self, rest: str) -> tuple[Key, Which]:
+        """The key in the address, and the condition that a row has it."""
+        keys = parse_key(rest, self.resource, self.resource.columns)
+        if not keys:
+            raise Problem(NOT_FOUND, f"{self.resource.title or self.resource.name} not found")
+        return keys[0], which(key_condition(self.resource, keys[0]))
+
+    def version(self, document: dict[str, Any]) -> Any:
+        """The version that the document says it was read at: it is no column to be set."""
+        name = self.resource.version
+        if name is None or document.get(name) is None:
+            return None
+        try:
+            return self.resource.columns[name].type.accept(document.pop(name))
+        except ValueError as error:
+            raise Problem(
+                VALIDATION_FAILED,
+                "The document is not valid.",
+                errors=[Fault(f"/{name}", str(error))],
+            ) from error
+
+    def merged(self, row: dict[str, Any]) -> frozenset[str]:
+        """The columns of JSON that are merged into what is there, not put in its place."""
+        columns = self.resource.columns
+        return frozenset(
+            name
+            for name, value in row.items()
+            if type(value) is dict and columns[name].type.name == "json"
+        )
+
+    def drop_key(self, document: dict[str, Any], named: dict[str, Any]) -> None:
+        """Take the key out of a document that may hold it too, if it says the same."""
+        faults = []
+        for name, value in named.items():
+            if name not in document:
+                continue
+            try:
+                same = self.resource.columns[name].type.accept(document.pop(name)) == value
+            except ValueError:
+                same = False
+            if not same:
+                faults.append(Fault(f"/{name}", "must be as in the address"))
+        if faults:
+            raise Problem(VALIDATION_FAILED, "The document names another row.", errors=faults)
+
+    # What is answered
+
+    def tells(self, headers: HeaderView) -> Tell:
+        """Tell of the one row that was written; the address of a new one is in ``Location``."""
+        return partial(self._tell, "prefer" in headers.first and wants_nothing_back(headers))
+
+    def _tell(self, minimal: bool, written: Sequence[Written], base: str) -> Response:
+        one = written[0]
+        headers = []
+        status = 200
+        if one.outcome == "created":
+            status = 201
+            if self.resource.key:
+                # The key as it stands in JSON.
+                headers.append(("location", f"{base}{self._path}/{format_key(one.shown)}"))
+        body = one.body
+        if body is None:
+            return Response(201 if status == 201 else 204, b"", headers)
+        if minimal:
+            headers.append(MINIMAL)
+            headers.append(("etag", entity_tag(body)))
+            return Response(204 if status == 200 else 201, b"", headers)
+        headers.append(JSON_HEADER)
+        headers.append(("etag", entity_tag(body)))
+        return Response(status, body, headers)
+
+
+def plain_values(values: Sequence[Any]) -> tuple[Any, ...]:
+    """Values as they are, without the places of the query string that they came from."""
+    return tuple(value.value if isinstance(value, Sourced) else value for value in values)

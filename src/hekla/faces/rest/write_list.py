@@ -1,0 +1,269 @@
+"""Writing to a list: ``POST /tasks``, ``PUT /labels?name=bug``, ``PATCH /tasks?…``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from hekla.engine import Written
+from hekla.errors import (
+    INVALID_SYNTAX,
+    LIMIT_EXCEEDED,
+    UNKNOWN_PARAMETER,
+    VALIDATION_FAILED,
+    Fault,
+    Problem,
+)
+from hekla.faces.rest.documents import read_object, read_objects
+from hekla.faces.rest.operation import Operation, Write
+from hekla.faces.rest.parse import ITEM_PARAMETERS, Pairs, parse_list
+from hekla.faces.rest.preconditions import wants_nothing_back
+from hekla.faces.rest.writable import JSON_HEADER, MINIMAL, Writable, plain_values
+from hekla.faces.rest.write_row import PATCH_TYPES
+from hekla.policy.access import Access
+from hekla.query.ast import Condition
+from hekla.query.mutation import Create, Delete, Mutation, Update, Upsert
+from hekla.query.shape import Question, Which, which
+from hekla.web.headers import HeaderView
+from hekla.web.query_string import split_query
+from hekla.web.response import Response
+
+__all__ = ["create", "delete_many", "update_many", "upsert"]
+
+_SHAPING = frozenset(ITEM_PARAMETERS)
+
+
+# New rows
+
+
+def create(target: Writable, query: str, access: Access, headers: HeaderView) -> Operation:
+    """``POST /tasks``: one document or an array; ``?upsert=name`` changes what is there."""
+    target.allow(access, "create")
+    by_text, query = _take(query, "upsert")
+    answer = target.answer(query, access)
+    if by_text is not None:
+        names = target.resource.key if by_text == "key" else tuple(by_text.split(","))
+        by = _natural_key(target, names, "query.upsert")
+        return Operation(partial(_create_or_update, target, access, headers, answer, by))
+    return Operation(partial(_create, target, access, headers, answer))
+
+
+def _create(
+    target: Writable,
+    access: Access,
+    headers: HeaderView,
+    answer: Question | None,
+    document: Any,
+) -> Write:
+    reader = target.reader(access)
+    name = target.resource.name
+    if type(document) is dict:
+        return Write((Create(name, reader.create(document)),), target.tells(headers), answer)
+    documents = read_objects(document)
+    _bound(target, len(documents))
+    rows = _each(documents, reader.create)
+    creates = [Create(name, row, at=f"/{place}") for place, row in enumerate(rows)]
+    return _many(creates, headers, answer, 201)
+
+
+def _bound(target: Writable, number: int) -> None:
+    most = target.engine.settings.max_bulk_rows
+    if number > most:
+        raise Problem(
+            LIMIT_EXCEEDED,
+            f"One request may write {most} rows (setting max_bulk_rows); there are {number}.",
+        )
+
+
+def _each(
+    documents: Sequence[dict[str, Any]], read: Callable[[dict[str, Any], str], dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Read all documents, and tell the faults of all at once."""
+    rows: list[dict[str, Any]] = []
+    faults: list[Fault] = []
+    for place, document in enumerate(documents):
+        try:
+            rows.append(read(document, f"/{place}"))
+        except Problem as problem:
+            faults += problem.errors
+            if len(faults) > 100 or not problem.errors:
+                break
+    if faults:
+        raise Problem(VALIDATION_FAILED, "The documents are not valid.", errors=faults)
+    return rows
+
+
+def _many(
+    mutations: Sequence[Mutation], headers: HeaderView, answer: Question | None, status: int
+) -> Write:
+    if wants_nothing_back(headers):
+        return Write(mutations, _count)
+    return Write(mutations, partial(_array, status), answer)
+
+
+def _count(written: Sequence[Written], base: str) -> Response:
+    return Response(204, b"", [MINIMAL, ("x-total-count", str(len(written)))])
+
+
+def _array(status: int, written: Sequence[Written], base: str) -> Response:
+    bodies = [each.body for each in written if each.body is not None]
+    return Response(status, b"[" + b",".join(bodies) + b"]", [JSON_HEADER])
+
+
+# By a natural key
+
+
+def _create_or_update(
+    target: Writable,
+    access: Access,
+    headers: HeaderView,
+    answer: Question | None,
+    by: tuple[str, ...],
+    document: Any,
+) -> Write:
+    """``POST /labels?upsert=name``: each row is changed where one with that key is there."""
+    one = type(document) is dict
+    documents = [document] if one else read_objects(document)
+    _bound(target, len(documents))
+    reader = target.reader(access)
+    rows = _each(documents, reader.create) if not one else [reader.create(document)]
+    upserts = []
+    for place, (row, given) in enumerate(zip(rows, documents, strict=True)):
+        at = "" if one else f"/{place}"
+        absent = [name for name in by if row.get(name) is None]
+        if absent:
+            message = "is needed to find the row"
+            raise Problem(
+                VALIDATION_FAILED,
+                "The document is not valid.",
+                errors=[Fault(f"{at}/{name}", message) for name in absent],
+            )
+        change = {n: v for n, v in row.items() if n in given and n not in by}
+        upserts.append(Upsert(target.resource.name, by, row, change, at=at))
+    if one:
+        return Write(upserts, target.tells(headers), answer)
+    return _many(upserts, headers, answer, 200)
+
+
+def upsert(target: Writable, query: str, access: Access, headers: HeaderView) -> Operation:
+    """``PUT /labels?name=bug``: the row with that natural key, changed or made."""
+    named = {name: text for name, text in split_query(query) if name not in _SHAPING}
+    by = _natural_key(target, tuple(named), "query")
+    values: dict[str, Any] = {}
+    faults = []
+    for name, text in named.items():
+        try:
+            values[name] = target.resource.columns[name].type.parse(text)
+        except ValueError as error:
+            faults.append(Fault(f"query.{name}", str(error)))
+    if faults:
+        raise Problem(INVALID_SYNTAX, "The key in the address is not valid.", errors=faults)
+    answer = target.answer(_shaping(query), access)
+    tell = target.tells(headers)
+
+    def read(document: Any) -> Write:
+        document = read_object(document)
+        target.drop_key(document, values)
+        row = {**target.reader(access).replace(document, given=values), **values}
+        change = {name: value for name, value in row.items() if name not in values}
+        return Write((Upsert(target.resource.name, by, row, change),), tell, answer)
+
+    return Operation(read)
+
+
+def _natural_key(target: Writable, names: Sequence[str], location: str) -> tuple[str, ...]:
+    for unique in target.resource.uniques:
+        if set(unique) == set(names):
+            return unique
+    known = " or ".join(",".join(unique) for unique in target.resource.uniques)
+    message = f"expected columns that no two rows share: {known or 'there are none'}"
+    raise Problem(UNKNOWN_PARAMETER, message, errors=[Fault(location, message)])
+
+
+# Many rows, by filter
+
+
+def update_many(target: Writable, query: str, access: Access, headers: HeaderView) -> Operation:
+    """``PATCH /tasks?completed=false``: the same merge patch for each row that is found."""
+    target.allow(access, "update")
+    where, shaping = _filter(target, query, access)
+    minimal = wants_nothing_back(headers)
+    answer = None if minimal else target.answer(shaping, access)
+
+    def read(document: Any) -> Write:
+        row = target.reader(access).update(read_object(document))
+        merged = target.merged(row)
+        mutation = Update(target.resource.name, where, row, merge=merged, many=True)
+        return Write((mutation,), partial(_updated, minimal), answer)
+
+    return Operation(read, PATCH_TYPES)
+
+
+def _updated(minimal: bool, written: Sequence[Written], base: str) -> Response:
+    count = ("x-total-count", str(written[0].rows))
+    if minimal:
+        return Response(204, b"", [MINIMAL, count])
+    return Response(200, written[0].body or b"[]", [JSON_HEADER, count])
+
+
+def delete_many(target: Writable, query: str, access: Access) -> Operation:
+    """``DELETE /tasks?completed=true``."""
+    target.allow(access, "delete")
+    where, _ = _filter(target, query, access)
+    write = Write((Delete(target.resource.name, where, many=True),), _deleted)
+    return Operation(lambda _: write, ())
+
+
+def _deleted(written: Sequence[Written], base: str) -> Response:
+    return Response(204, b"", [("x-total-count", str(written[0].rows))])
+
+
+def _filter(target: Writable, query: str, access: Access) -> tuple[Which | None, str]:
+    """The rows that the parameters find, and the parameters that shape the answer."""
+    everything, query = _take(query, "all")
+    if everything not in (None, "true", "false"):
+        raise Problem(INVALID_SYNTAX, "expected true", errors=[Fault("query.all", "expected true")])
+    pairs = split_query(query)
+    found = _condition(target, pairs, access)
+    if found is None and everything != "true":
+        raise Problem(
+            INVALID_SYNTAX,
+            "Without a filter this would write every row: say ?all=true if that is meant.",
+            errors=[Fault("query", "a filter, or all=true")],
+        )
+    return (None if found is None else _named(found)), _shaping(query)
+
+
+def _shaping(query: str) -> str:
+    """Of a query string, what shapes the answer."""
+    return "&".join(part for part in query.split("&") if part.partition("=")[0] in _SHAPING)
+
+
+def _condition(target: Writable, pairs: Pairs, access: Access) -> Condition | None:
+    for name, _ in pairs:
+        if name in ("limit", "skip", "cursor", "order_by", "count", "distinct"):
+            message = f"{name} has no meaning where rows are written"
+            raise Problem(UNKNOWN_PARAMETER, message, errors=[Fault(f"query.{name}", message)])
+    return parse_list(pairs, target.resource, access, target.engine.settings, export=True).where
+
+
+def _named(condition: Condition) -> Which:
+    """The rows that the condition of a query string finds."""
+    found = which(condition)
+    return Which(found.pattern, plain_values(found.values))
+
+
+def _take(query: str, name: str) -> tuple[str | None, str]:
+    """The value of a parameter, and the query string without it."""
+    if name not in query:
+        return None, query
+    taken = None
+    rest = []
+    for part in query.split("&"):
+        own, _, value = part.partition("=")
+        if own == name:
+            taken = value
+        else:
+            rest.append(part)
+    return taken, "&".join(rest)

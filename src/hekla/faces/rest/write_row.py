@@ -1,0 +1,80 @@
+"""Writing the row of an address: ``PATCH``, ``PUT`` and ``DELETE /tasks/7``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from hekla.engine import Written
+from hekla.faces.rest.documents import JSON_TYPES, MERGE_PATCH, read_object
+from hekla.faces.rest.operation import Operation, Write
+from hekla.faces.rest.preconditions import precondition
+from hekla.faces.rest.writable import Writable
+from hekla.policy.access import Access
+from hekla.query.mutation import Delete, Replace, Update
+from hekla.web.headers import HeaderView
+from hekla.web.response import Response
+
+__all__ = ["PATCH_TYPES", "delete", "replace", "update"]
+
+PATCH_TYPES = (*JSON_TYPES, MERGE_PATCH)
+
+
+def update(
+    target: Writable, rest: str, query: str, access: Access, headers: HeaderView
+) -> Operation:
+    """``PATCH /tasks/7``: a merge patch (RFC 7396)."""
+    target.allow(access, "update")
+    answer = target.answer(query, access)
+    _, where = target.where(rest)
+    tell, expected = target.tells(headers), precondition(headers)
+
+    def read(document: Any) -> Write:
+        document = read_object(document)
+        version = target.version(document)
+        row = target.reader(access).update(document)
+        merged = target.merged(row)
+        mutation = Update(target.resource.name, where, row, merge=merged, version=version)
+        return Write((mutation,), tell, answer, expected)
+
+    return Operation(read, PATCH_TYPES)
+
+
+def replace(
+    target: Writable, rest: str, query: str, access: Access, headers: HeaderView
+) -> Operation:
+    """``PUT /tasks/7``: the whole row, made if it is not there."""
+    answer = target.answer(query, access)
+    if all(access.writes(target.resource, a) is False for a in ("create", "update")):
+        target.allow(access, "update")
+    key, _ = target.where(rest)
+    tell, expected = target.tells(headers), precondition(headers)
+
+    def read(document: Any) -> Write:
+        document = read_object(document)
+        version = target.version(document)
+        named = dict(zip(target.resource.key, key, strict=True))
+        target.drop_key(document, named)
+        row = target.reader(access).replace(document, given=named)
+        mutation = Replace(target.resource.name, named, row, version=version)
+        return Write((mutation,), tell, answer, expected)
+
+    return Operation(read)
+
+
+def delete(
+    target: Writable, rest: str, query: str, access: Access, headers: HeaderView
+) -> Operation:
+    """``DELETE /tasks/7``."""
+    target.allow(access, "delete")
+    _, where = target.where(rest)
+    expected = precondition(headers)
+    # Nothing is told of it; but a precondition is asked of what a read would have told.
+    answer = target.answer(query, access)
+    mutation = Delete(target.resource.name, where)
+    write = Write((mutation,), _gone, answer if expected is not None else None, expected)
+    return Operation(lambda _: write, ())
+
+
+def _gone(written: Sequence[Written], base: str) -> Response:
+    return Response(204)

@@ -14,6 +14,7 @@ import msgspec
 
 from hekla.actor import Actor
 from hekla.cache import Cache
+from hekla.changes.log import ChangeLog
 from hekla.policy.access import Access, Policy
 from hekla.policy.guard import guard
 from hekla.query.ast import Aggregate
@@ -56,6 +57,7 @@ class Engine:
         self.store = store
         self.settings = settings
         self.writer = Writer(schema, policy, store, settings)
+        self.changes = ChangeLog(schema, policy, store, settings)
         self._plans: Cache[tuple[Shape, Access, bool], Plan] = Cache(settings.plan_cache_size)
 
     async def read(self, question: Question, actor: Actor) -> Answer | None:

@@ -56,6 +56,7 @@ REQUEST_TIMEOUT = _code("request_timeout", 408, "The request took too long to ar
 AMBIGUOUS_KEY = _code("ambiguous_key", 409, "The address fits more than one row")
 ALREADY_EXISTS = _code("already_exists", 409, "There is such a row already")
 STILL_REFERENCED = _code("still_referenced", 409, "Other rows still refer to the row")
+CHANGES_GONE = _code("changes_gone", 410, "The changes are not kept any more")
 PRECONDITION_FAILED = _code("precondition_failed", 412, "The row is not as it was expected to be")
 BODY_TOO_LARGE = _code("body_too_large", 413, "The request body is too large")
 URI_TOO_LONG = _code("uri_too_long", 414, "The address is too long")

@@ -112,6 +112,10 @@ class Scope:
         """The resource's table itself, which a statement changes; under no alias."""
         return self._source(resource, resource.table)
 
+    def past(self, resource: Resource, rows: sa.FromClause) -> Source:
+        """The resource as ``rows`` have it, which stand for rows of its table at another time."""
+        return self._source(resource, rows)
+
     def _source(self, resource: Resource, alias: sa.FromClause) -> Source:
         source = self._sources[alias] = Source(resource, alias)
         return source

@@ -6,6 +6,7 @@ import apsw
 from apsw import sqlite_extra
 
 from hekla.schema.types import SQLITE_FUNCTIONS
+from hekla.store.recording import register_asked
 
 __all__ = ["register_functions"]
 
@@ -24,3 +25,4 @@ def register_functions(connection: apsw.Connection) -> None:
         connection.create_scalar_function(
             name, function, arguments, deterministic=True, flags=_FLAGS
         )
+    register_asked(connection)

@@ -158,7 +158,8 @@ def test_places_begin_where_the_document_stands() -> None:
         "/3/tasks/0/title": "is required",
         "/3/tasks/0/list_id": "must be an integer",
     }
-    for document in (None, [], "text", 5):
+    wrong: list[Any] = [None, [], "text", 5]
+    for document in wrong:
         assert faults(reader().create, document, "/3") == {"/3": "must be an object"}
         assert faults(reader().update, document) == {"": "must be an object"}
 
@@ -383,6 +384,9 @@ ANYTHING = st.recursive(
 )
 
 
+PLAIN = reader()
+
+
 def outcome(
     read: Callable[[Any], dict[str, Any]], document: Any
 ) -> tuple[dict[str, Any], Problem | None]:
@@ -400,8 +404,7 @@ def outcome(
 )
 def test_no_document_ends_in_anything_but_a_row_or_a_problem(document: dict[str, Any]) -> None:
     """Whatever a client sends is read or refused, and faults point into the document."""
-    found = reader()
-    for read in (found.create, found.update, found.replace):
+    for read in (PLAIN.create, PLAIN.update, PLAIN.replace):
         row, problem = outcome(read, document)
         if problem is None:
             assert row.keys() >= document.keys()

@@ -29,13 +29,15 @@ FLAGS = [
 
 SCRIPT = "<script>document.title='owned'</script>"
 IMAGE = "<img src=x onerror=\"document.title='owned'\">"
+ODD = "line\nbreak "
+LONG = "x" * 200
 HTML = {"accept": "text/html"}
 
 
 def build(path: Path) -> None:
-    """Books with authors, a table with a hostile name and column, a wide one, and many more."""
+    """Books with authors, tables with hostile and odd names, a wide one, and many more."""
     wide = ", ".join(f"c{number} INTEGER" for number in range(1, 121))
-    many = "".join(f"CREATE TABLE many_{n:02} (id INTEGER PRIMARY KEY);" for n in range(56))
+    many = "".join(f"CREATE TABLE many_{n:02} (id INTEGER PRIMARY KEY);" for n in range(55))
     db = apsw.Connection(str(path))
     db.execute(
         f"""
@@ -46,6 +48,7 @@ def build(path: Path) -> None:
         INSERT INTO books VALUES (1, 'One', 1), (2, 'Two', 1), (3, 'Three', 2), (4, 'Four', 2);
         CREATE TABLE "{SCRIPT}" (id INTEGER PRIMARY KEY, "{IMAGE.replace('"', '""')}" TEXT);
         INSERT INTO "{SCRIPT}" VALUES (1, '{SCRIPT.replace("'", "''")}');
+        CREATE TABLE "{ODD}" ("Row ID" INTEGER PRIMARY KEY, "{LONG}" TEXT, note TEXT);
         CREATE TABLE wide (id INTEGER PRIMARY KEY, {wide});
         {many}
         """
@@ -104,6 +107,15 @@ async def test_index_lists_the_resources(database: Path) -> None:
     plain = await ask(app, "/")
     assert plain.headers["content-type"] == "application/json"
     assert len(plain.json()["resources"]) == 60
+
+
+async def test_index_shows_names_that_cannot_be_seen(database: Path) -> None:
+    """A line break is written out, and a space at the end is in quotation marks."""
+    page = (await ask(application(database), "/", HTML)).body.decode()
+    elements = Elements(page)
+    assert "“line\\nbreak ”" in elements.text
+    assert "Row ID" in elements.text
+    assert "/line%0Abreak%20" in [link["href"] for link in elements.all("a")]
 
 
 async def test_index_holds_no_markup_of_names(database: Path) -> None:
@@ -293,6 +305,34 @@ def test_reference_shows_a_resource(page: Page) -> None:
     ]
 
 
+def test_reference_shows_names_that_cannot_be_seen(page: Page) -> None:
+    """An odd name is made visible, and its key is marked and can be asked for."""
+    open_resource(page, "“line\\nbreak ”")
+    columns = page.get_by_role("region", name="Column, Value, Filters")
+    assert columns.get_by_role("rowheader").all_inner_texts() == ["Row ID key", LONG, "note"]
+    section = try_operation(page, page.locator(".operation").last.get_attribute("id") or "")
+    section.get_by_label("Row ID", exact=True).fill("7")
+    assert section.locator(".address").inner_text() == "GET /line%0Abreak%20/7"
+
+
+def test_reference_says_once_what_holds_of_many_columns(page: Page) -> None:
+    """What is said of several columns stands below the table, and each refers to it."""
+    open_resource(page, "wide")
+    cells = page.get_by_role("region", name="Column, Value, Filters").get_by_role("cell")
+    assert cells.nth(2).inner_text() == "integer1"
+    assert page.locator(".notes li").all_inner_texts() == ["Given as the database holds it."]
+
+
+def test_a_long_name_leaves_room_for_the_rest(page: Page) -> None:
+    """The filters of a column stand in the window whatever the columns are called."""
+    open_resource(page, "“line\\nbreak ”")
+    columns = page.get_by_role("region", name="Column, Value, Filters")
+    for lookup in columns.get_by_text("isnull", exact=True).all():
+        box = lookup.bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= 1200
+
+
 def test_trying_a_list(page: Page) -> None:
     """Filters are put together, sent, and answered with status, headers, body and pages."""
     open_resource(page, "books")
@@ -423,10 +463,16 @@ def test_keyboard(page: Page) -> None:
 
 def test_no_page_is_wider_than_the_window(browser: Browser, server: Server) -> None:
     """On a phone nothing but tables has to be scrolled sideways."""
-    context = browser.new_context(base_url=server.url, viewport={"width": 375, "height": 700})
+    context = browser.new_context(base_url=server.url, viewport={"width": 360, "height": 700})
     page = context.new_page()
-    for address in ("/", "/docs#/books", "/docs#/wide"):
+    for address in ("/", "/docs#/books", "/docs#/wide", "/docs#/line%0Abreak%20"):
+        page.goto("about:blank")
         page.goto(address)
-        page.wait_for_load_state("networkidle")
-        assert page.evaluate("document.documentElement.scrollWidth") <= 375, address
+        page.get_by_role("heading", level=1).wait_for()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360, address
+        # What a row is about stands in the window, and not beyond what can be scrolled to.
+        lookups = page.get_by_text("isnull", exact=True).or_(page.locator(".more a")).all()
+        boxes = [lookup.bounding_box() for lookup in lookups[:20]]
+        assert boxes
+        assert all(box and box["x"] + box["width"] <= 360 for box in boxes), address
     context.close()

@@ -209,6 +209,8 @@ class _Document:
                 "in": "path",
                 "required": True,
                 "schema": self._key_schema(described.columns[name]),
+                # A template takes no name with a space: what the page goes by is the column.
+                **({} if part == name else {"description": name, "x-column": name}),
             }
             for name, part in described.key.items()
         ]

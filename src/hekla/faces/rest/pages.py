@@ -38,6 +38,10 @@ _HEADERS = [
     ("cache-control", "no-cache"),
 ]
 
+# Each control character and how it is written.
+_SIGNS = {code: f"\\x{code:02x}" for code in (*range(0x20), 0x7F)}
+_SIGNS |= {ord("\t"): "\\t", ord("\n"): "\\n", ord("\r"): "\\r"}
+
 _SHELL = """\
 <!doctype html>
 <html lang="en">
@@ -53,7 +57,7 @@ _SHELL = """\
 <header class="head">
 <p class="name"><img class="mark" src="{base}/docs/icon.svg" alt="">
 <a href="{base}/">{title}</a></p>
-<nav aria-label="Application"><a href="{base}/docs">Reference</a>
+<nav aria-label="Application"><a href="{base}/docs"{current}>Reference</a>
 <a href="{base}/openapi.json">OpenAPI</a></nav>
 </header>
 {body}</body>
@@ -108,33 +112,46 @@ def index_page(
         f'<th scope="col">{name}</th>'
         for name in ("Resource", "Columns", "Key", "Relations", "Reference")
     )
+    count = f"{len(resources)} resource{'' if len(resources) == 1 else 's'}"
     body = (
         f'<main class="index" id="main">\n<h1>{escape(title)}</h1>\n'
-        f'<p class="faint">{len(resources)} resources</p>\n'
-        f'<div class="scroll"><table><thead><tr>{head}</tr></thead>\n'
+        f'<p class="faint">{count}. Each name leads to its rows; the'
+        f' <a href="{escape(base)}/docs">reference</a> tells what can be asked of'
+        " them.</p>\n"
+        f'<div class="scroll"><table class="resources"><thead><tr>{head}</tr></thead>\n'
         f"<tbody>{rows}</tbody></table></div>\n</main>\n"
     )
-    page = _SHELL.format(title=escape(title), base=escape(base), head="", data="", body=body)
+    page = _SHELL.format(
+        title=escape(title), base=escape(base), head="", data="", current="", body=body
+    )
     return Response(200, page.encode(), [*_HEADERS, ("vary", "Accept")])
 
 
 def _row(entry: Mapping[str, Any], columns: int, links: Mapping[str, str], base: str) -> str:
     name = entry["name"]
-    key = ", ".join(f"<code>{escape(part)}</code>" for part in entry["key"])
+    key = ", ".join(f"<code>{escape(_visible(part))}</code>" for part in entry["key"])
     relations = "".join(
-        f'<li><a href="#{escape(_anchor(target))}">{escape(relation)}</a></li>'
+        f'<li><a href="#{escape(_anchor(target))}">{escape(_visible(relation))}</a></li>'
         for relation, target in links.items()
     )
+    related = f'<ul class="tags">{relations}</ul>' if relations else ""
     docs = f"{base}/docs#/{path_segment(name)}"
     return (
         f'<tr id="{escape(_anchor(name))}">'
-        f'<th scope="row"><a href="{escape(entry["url"])}">{escape(name)}</a></th>'
+        f'<th scope="row"><a href="{escape(entry["url"])}">{escape(_visible(name))}</a></th>'
         f'<td class="count">{columns}</td>'
-        f"<td>{key or '<span class=faint>none</span>'}</td>"
-        f'<td><ul class="tags">{relations}</ul></td>'
-        f'<td><a href="{escape(docs)}" aria-label="Reference of {escape(name)}">Reference</a></td>'
+        f'<td class="keys">{key or "<span class=faint>none</span>"}</td>'
+        f'<td class="leads">{related}</td>'
+        f'<td class="more"><a href="{escape(docs)}"'
+        f' aria-label="Reference of {escape(_visible(name))}">Reference</a></td>'
         "</tr>\n"
     )
+
+
+def _visible(name: str) -> str:
+    r"""A name as it can be seen: a line break as ``\n``, in quotes with spaces at its ends."""
+    marked = name.translate(_SIGNS)
+    return marked if marked and marked == marked.strip() else f"“{marked}”"
 
 
 def _anchor(name: str) -> str:
@@ -149,6 +166,7 @@ def reference_page(title: str, base: str) -> Response:
         base=escape(base),
         head=f'<script type="module" src="{escape(base)}/docs/page.js"></script>\n',
         data=f' data-document="{escape(base)}/openapi.json"',
+        current=' aria-current="page"',
         body=_REFERENCE.format(base=escape(base)),
     )
     return Response(200, page.encode(), list(_HEADERS))

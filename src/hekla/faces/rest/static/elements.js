@@ -25,8 +25,18 @@ export function spans(text) {
   });
 }
 
+// A name as it can be seen: control characters as \n or \x07, in quotation marks where it begins
+// or ends with a space, or is empty.
+export function visible(name) {
+  const marked = name.replace(/[\0-\x1f\x7f]/g, (control) => {
+    const short = { "\t": "\\t", "\n": "\\n", "\r": "\\r" }[control];
+    return short ?? `\\x${control.charCodeAt(0).toString(16).padStart(2, "0")}`;
+  });
+  return marked !== "" && marked === marked.trim() ? marked : `“${marked}”`;
+}
+
 // A table with a head; cells are text or elements, the first of a row is its head.
-export function table(heads, rows) {
+export function table(heads, rows, kind = null) {
   const head = element("tr", {}, heads.map((text) => element("th", { scope: "col" }, text)));
   const body = rows.map((cells) =>
     element(
@@ -40,6 +50,6 @@ export function table(heads, rows) {
   return element(
     "div",
     { class: "scroll", tabindex: "0", role: "region", "aria-label": heads.join(", ") },
-    element("table", {}, element("thead", {}, head), element("tbody", {}, body)),
+    element("table", { class: kind }, element("thead", {}, head), element("tbody", {}, body)),
   );
 }

@@ -1,6 +1,6 @@
 // The form that sends a request and shows what comes back.
 
-import { element } from "./elements.js";
+import { element, visible } from "./elements.js";
 import { laidOut, plain } from "./json.js";
 import { inWords, quoted } from "./document.js";
 
@@ -58,7 +58,7 @@ export class TryForm {
       parts.map((parameter) => {
         const input = element("input", { autocomplete: "off", spellcheck: "false" });
         this.keys.set(parameter.name, input);
-        return labelled(parameter.name, input);
+        return labelled(visible(parameter["x-column"] ?? parameter.name), input);
       }),
     );
   }
@@ -93,10 +93,10 @@ export class TryForm {
     const column = element("select", { "aria-label": "Column" });
     const groups = new Map();
     this.filters.forEach((filter, place) => {
-      const option = element("option", { value: String(place) }, filter.column);
+      const option = element("option", { value: String(place) }, visible(filter.column));
       if (!groups.has(filter.group)) {
         const group = filter.group
-          ? element("optgroup", { label: filter.group })
+          ? element("optgroup", { label: visible(filter.group) })
           : column;
         groups.set(filter.group, group);
         if (filter.group) column.append(group);

@@ -1,7 +1,7 @@
 // The reference page: fetches the OpenAPI document and shows one resource at a time.
 
 import { Description, inWords } from "./document.js";
-import { element, prose, spans, table } from "./elements.js";
+import { element, prose, spans, table, visible } from "./elements.js";
 import { TryForm } from "./form.js";
 
 const main = document.querySelector("main");
@@ -28,7 +28,7 @@ function fillSidebar() {
   const entries = [["Overview", "#"], ...description.resources.map((tag) => [tag.name, addressOf(tag.name)])];
   list.replaceChildren(
     ...entries.map(([name, address]) =>
-      element("li", {}, element("a", { href: address }, name === "" ? "(no name)" : name)),
+      element("li", {}, element("a", { href: address }, visible(name))),
     ),
   );
 }
@@ -75,7 +75,7 @@ function overview() {
 function resource(tag) {
   const row = description.rowOf(tag);
   return [
-    element("h1", { tabindex: "-1" }, tag.name),
+    element("h1", { tabindex: "-1" }, visible(tag.name)),
     prose(tag.description),
     columns(tag, row),
     relations(row),
@@ -86,7 +86,9 @@ function resource(tag) {
 function columns(tag, row) {
   const key = new Set(
     tag.operations.flatMap((each) =>
-      each.parameters.filter((parameter) => parameter.in === "path").map(({ name }) => name),
+      each.parameters
+        .filter((parameter) => parameter.in === "path")
+        .map((parameter) => parameter["x-column"] ?? parameter.name),
     ),
   );
   const filters = new Map(
@@ -95,32 +97,52 @@ function columns(tag, row) {
       .filter((filter) => !filter.group)
       .map((filter) => [filter.column, filter.lookups]),
   );
-  const rows = description.columns(row).map(({ name, schema }) => [
-    [element("code", {}, name), ...(key.has(name) ? [" ", element("span", { class: "key" }, "key")] : [])],
-    described(schema),
-    (filters.get(name) ?? []).map(({ lookup, name: written }) =>
+  const found = description.columns(row).map((column) => ({ ...column, ...described(column.schema) }));
+  const shared = sharedNotes(found);
+  const rows = found.map(({ name, words, note }) => [
+    [
+      element("code", {}, visible(name)),
+      ...(key.has(name) ? [" ", element("span", { class: "key" }, "key")] : []),
+    ],
+    [words, remark(note, shared)],
+    (filters.get(name) ?? []).flatMap(({ lookup, name: written }) => [
       element("span", { class: "lookup", title: written }, lookup),
-    ),
+      " ",
+    ]),
   ]);
   return element(
     "section",
     {},
     element("h2", {}, "Columns"),
-    tabular(["Column", "Value", "Filters"], rows),
+    tabular(["Column", "Value", "Filters"], rows, "columns"),
+    shared.length ? element("ol", { class: "notes" }, shared.map((note) => element("li", {}, note))) : [],
   );
 }
 
-// What values a column has: its schema in words, or where that says nothing, its description.
+// What values a column has: its schema in words, and what else its description says.
 function described(schema) {
-  const words = inWords(schema);
-  if (!schema.description) return [words];
-  const note = element("div", { class: "faint" }, schema.description);
-  return words === "any" ? [note] : [words, note];
+  const note = schema.description ?? "";
+  const declared = /^Declared as ([^;]+); (.)(.*)$/s.exec(note);
+  if (!declared) return { words: inWords(schema), note };
+  return { words: declared[1], note: declared[2].toUpperCase() + declared[3] };
+}
+
+// What is said of more columns than one stands once, below the table.
+function sharedNotes(found) {
+  const times = new Map();
+  for (const { note } of found) times.set(note, (times.get(note) ?? 0) + 1);
+  return [...times].filter(([note, count]) => note && count > 1).map(([note]) => note);
+}
+
+function remark(note, shared) {
+  const number = shared.indexOf(note) + 1;
+  if (number) return element("sup", { title: note }, String(number));
+  return note ? element("div", { class: "faint" }, note) : "";
 }
 
 // As table(), but a cell may hold several elements.
-function tabular(heads, rows) {
-  return table(heads, rows.map((cells) => cells.map((cell) => fragment(cell))));
+function tabular(heads, rows, kind) {
+  return table(heads, rows.map((cells) => cells.map((cell) => fragment(cell))), kind);
 }
 
 function fragment(cell) {
@@ -138,8 +160,8 @@ function relations(row) {
     );
     const name = target?.name ?? relation.$ref.split("/").pop();
     return [
-      element("code", {}, relation.name),
-      target ? element("a", { href: addressOf(name) }, name) : name,
+      element("code", {}, visible(relation.name)),
+      target ? element("a", { href: addressOf(name) }, visible(name)) : name,
       relation.many ? "many" : "one",
     ];
   });
@@ -147,7 +169,7 @@ function relations(row) {
     "section",
     {},
     element("h2", {}, "Relations"),
-    table(["Relation", "Leads to", "Rows"], rows),
+    table(["Relation", "Leads to", "Rows"], rows, "relations"),
   );
 }
 
@@ -226,7 +248,7 @@ function parameters(each, row) {
     {},
     element("summary", {}, "Parameters"),
     note,
-    rows.length ? tabular(["Parameter", "Value", "Meaning"], rows) : null,
+    rows.length ? tabular(["Parameter", "Value", "Meaning"], rows, "parameters") : null,
   );
 }
 
@@ -250,7 +272,7 @@ function answers(described) {
     "details",
     {},
     element("summary", {}, "Answers"),
-    tabular(["Status", "Meaning", "Form"], rows),
+    tabular(["Status", "Meaning", "Form"], rows, "answers"),
   );
 }
 
@@ -259,7 +281,7 @@ function answers(described) {
 function show({ focus = true } = {}) {
   const tag = description.resources.find((each) => each.name === named());
   main.replaceChildren(...(tag ? resource(tag) : overview()).filter(Boolean));
-  document.title = tag ? `${tag.name} · ${description.document.info.title}` : description.document.info.title;
+  document.title = tag ? `${visible(tag.name)} · ${description.document.info.title}` : description.document.info.title;
   markCurrent();
   if (focus) {
     window.scrollTo(0, 0);

@@ -163,8 +163,7 @@ class ChangeLog:
         ``tables`` are names of tables, ``actors`` JSON of actors' ids, ``since`` is the text of
         a moment in UTC as the log has it. Raises Problem ``forbidden``, ``changes_gone``.
         """
-        if not is_administrator(actor):
-            raise Problem(FORBIDDEN, "Only administrators may read the changes of everything.")
+        self.check_administrator(actor)
         access = self.policy.access(actor)
         if after is None and since is not None:
             plan = self._plan(("start",), access, compile_start)
@@ -204,6 +203,11 @@ class ChangeLog:
                 Entry(seq, at, name, told[0], action_, told[1], told[2], who, request, True)
             )
         return _page(entries, bounds, after_since, limit)
+
+    def check_administrator(self, actor: Actor) -> None:
+        """Raise Problem ``forbidden`` unless the actor may read the whole log."""
+        if not is_administrator(actor):
+            raise Problem(FORBIDDEN, "Only administrators may read the changes of everything.")
 
     async def end(self) -> int:
         """The number of the last change, 0 if there is none."""

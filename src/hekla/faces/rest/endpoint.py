@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any
 
 from hekla.cache import Cache
 from hekla.engine import Answer, Engine
-from hekla.errors import AMBIGUOUS_KEY, INTERNAL, NOT_FOUND, Problem
+from hekla.errors import AMBIGUOUS_KEY, INTERNAL, NOT_FOUND, UNSUPPORTED, Problem
 from hekla.faces.rest.aggregates import parse_aggregate
+from hekla.faces.rest.changes import CHANGES, HISTORY, ResourceChanges
 from hekla.faces.rest.cursor import START, CursorCodec, Position, invalid_cursor, ordering_tag
 from hekla.faces.rest.export import CSV, NDJSON, export
 from hekla.faces.rest.keys import Key, key_condition, parse_key
@@ -59,6 +60,16 @@ class ResourceEndpoint:
         self._cursors = cursors
         # Shared by all resources, so that its bound holds however many there are.
         self._prepared = prepared
+        self._changes = (
+            ResourceChanges(engine, resource) if engine.changes.holds(resource) else None
+        )
+        # What below the list is no row.
+        self._words: dict[str, Callable[[Request], Coroutine[Any, Any, Response]]] = {
+            "aggregate": self._aggregate,
+            "aggregate/": self._aggregate,
+        }
+        if self._changes is not None:
+            self._words[CHANGES] = self._words[f"{CHANGES}/"] = self._changes.changes
         self._has_rows = len(resource.key) == 1
         if self._has_rows:
             self._parse_key = resource.columns[resource.key[0]].type.parse
@@ -68,11 +79,26 @@ class ResourceEndpoint:
             return self._writes(request, rest)
         if not rest:
             return self._list(request)
-        if rest in ("aggregate", "aggregate/"):
-            return self._aggregate(request)
+        word = self._words.get(rest)
+        if word is not None:
+            return word(request)
         if self._has_rows and rest.isalnum():
             return self._row(request, rest)
+        row = self._with_history(rest)
+        if row is not None and self._changes is not None:
+            return self._changes.history(request, row)
         return self._item(request, rest)
+
+    def _with_history(self, rest: str) -> str | None:
+        """The address of the row whose history ``rest`` is; None if it is nothing of the kind.
+
+        A key that ends so itself has its slash encoded; a server that decodes it takes away
+        the difference, and then only lists show the row.
+        """
+        plain = rest.removesuffix("/")
+        if self._changes is None or not self.resource.key or not plain.endswith(HISTORY):
+            return None
+        return plain.removesuffix(HISTORY) or None
 
     def methods(self, rest: str) -> frozenset[str]:
         """What may be done at an address below this segment."""
@@ -81,7 +107,7 @@ class ResourceEndpoint:
         rest = rest.removesuffix("/")
         if not rest:
             return _WRITE_LIST if self.resource.uniques else _WRITE_LIST - {"PUT"}
-        if rest == "aggregate":
+        if rest in self._words or self._with_history(rest) is not None:
             return _READ
         return _WRITE_ROW if self.resource.key else _READ
 
@@ -96,6 +122,8 @@ class ResourceEndpoint:
         if rest in ("aggregate", "aggregate/"):
             found = self._prepare(pairs, access, "aggregate")
             return Question(found[0].shape, tuple(found[1]))
+        if rest in self._words or self._with_history(rest) is not None:
+            raise Problem(UNSUPPORTED, "Only lists, rows and aggregates can be explained.")
         keys = parse_key(rest, self.resource, access.columns(self.resource))
         if not keys:
             raise self._not_found()

@@ -9,6 +9,7 @@ from typing import Any
 from hekla.cache import Cache
 from hekla.engine import Engine
 from hekla.errors import METHOD_NOT_ALLOWED, NOT_FOUND, OperatorError, Problem
+from hekla.faces.rest.changes import AllChanges
 from hekla.faces.rest.components import readable_relations
 from hekla.faces.rest.cursor import CursorCodec
 from hekla.faces.rest.endpoint import ResourceEndpoint
@@ -77,6 +78,8 @@ class RestFace:
             "/readyz": self._readyz,
         }
         pages |= {f"/docs/{name}": _asset(name) for name in ASSETS}
+        if engine.changes.tables:
+            pages["/changes"] = AllChanges(engine)
         for path, handler in pages.items():
             router.add_page(path, {"GET": handler})
         for resource in engine.schema:
@@ -110,7 +113,16 @@ class RestFace:
                 key = ",".join(f"{{{name}}}" for name in resource.key)
                 methods = _listed(endpoint.methods("1"))
                 listed.append(Listed(methods, f"{path}/{key}", f"one row of {resource.name}"))
+                if self.engine.changes.holds(resource):
+                    told = f"what happened to one row of {resource.name}"
+                    listed.append(Listed(_READ, f"{path}/{key}/history", told))
             listed.append(Listed(_READ, f"{path}/aggregate", f"figures about {resource.name}"))
+            if self.engine.changes.holds(resource):
+                told = f"what happened to the rows of {resource.name}"
+                listed.append(Listed(_READ, f"{path}/changes", told))
+        if self.engine.changes.tables:
+            told = "what happened to everything, for administrators"
+            listed.append(Listed(_READ, f"{prefix}/changes", told))
         for path, description in (
             ("/", "the list of resources"),
             ("/docs", "the reference, for people"),

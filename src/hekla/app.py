@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -16,7 +16,7 @@ from hekla.engine import Engine
 from hekla.errors import OperatorError
 from hekla.faces.rest.routes import Listed, RestFace
 from hekla.policy.access import Policy
-from hekla.policy.rules import ADMINISTRATORS, Rule, Rules, nobody
+from hekla.policy.rules import ADMINISTRATORS, Action, Rule, Rules, nobody
 from hekla.schema.build import Declaration, build_schema
 from hekla.schema.resource import RowCheck, Schema, Validator
 from hekla.schema.sources.reflect import reflect
@@ -33,6 +33,8 @@ from hekla.web.application import WebApplication
 from hekla.web.request import Request
 from hekla.web.response import Response
 from hekla.web.router import Router
+from hekla.writing.hooks import Hook as WriteHook
+from hekla.writing.hooks import Hooks, Moment
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -42,6 +44,8 @@ __all__ = ["Explanation", "Hekla"]
 logger = logging.getLogger("hekla")
 
 Hook = Callable[[], Awaitable[None] | None]
+Entity = type[Any] | sa.Table
+H = TypeVar("H", bound=WriteHook)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,7 @@ class Hekla:
         self._prefix = prefix
         self._declarations: list[tuple[Declaration, Rules]] = []
         self._reflected: Rules | None = None
+        self._hooks: list[tuple[Moment, Action, Entity, WriteHook]] = []
         self._startup_hooks: list[Hook] = []
         self._shutdown_hooks: list[Hook] = []
         self._sessions: sa.Engine | None = None
@@ -192,6 +197,40 @@ class Hekla:
         self._shutdown_hooks.append(hook)
         return hook
 
+    # Hooks on writes
+
+    def before(self, action: Action, entity: Entity) -> Callable[[H], H]:
+        """As a decorator: ask a function before a row of ``entity`` is written.
+
+        ``action`` is ``create``, ``update`` or ``delete``. The function (a coroutine, or a plain
+        one that is run on a thread) gets an :class:`~hekla.writing.hooks.Event`, may alter
+        ``event.values``, and refuses with ``raise event.refuse("…")`` or any Problem. However
+        long it takes, it holds up no other write: :mod:`hekla.writing.hooks` says how.
+        """
+        return self._hook("before", action, entity)
+
+    def after(self, action: Action, entity: Entity) -> Callable[[H], H]:
+        """As a decorator: ask a function once the row is written, but not yet for good.
+
+        It sees ``event.after`` as it will be, and may still refuse.
+        """
+        return self._hook("after", action, entity)
+
+    def on_commit(self, action: Action, entity: Entity) -> Callable[[H], H]:
+        """As a decorator: tell a function of a row whose writing is durable; it may not refuse."""
+        return self._hook("on_commit", action, entity)
+
+    def _hook(self, moment: Moment, action: Action, entity: Entity) -> Callable[[H], H]:
+        self._declare()
+        if action not in ("create", "update", "delete"):
+            raise OperatorError(f"{action!r} is no action; there are create, update and delete")
+
+        def register(hook: H) -> H:
+            self._hooks.append((moment, action, entity, hook))
+            return hook
+
+        return register
+
     # The users' own code
 
     @property
@@ -249,6 +288,7 @@ class Hekla:
         if not self._running:
             return
         self._running = False
+        await self.engine.writer.drain()
         await self.store.close()
         for hook in self._shutdown_hooks:
             result = hook()
@@ -338,11 +378,24 @@ class _Parts:
         self.policy = Policy(self.schema, rules)
         if not app.location.read_only and self.policy.writable:
             self.store.prepare_writer(log_statements(self.schema, self.store.dialect))
-        self.engine = Engine(self.schema, self.policy, self.store, app.settings)
+        self.engine = Engine(self.schema, self.policy, self.store, app.settings, self._hooks(app))
         router = Router(app._prefix)
         secret = app.settings.secret or str(app.location)
         self.face = RestFace(self.engine, router, secret, describe=app.openapi, title=app.title)
         self.web = WebApplication(router, app.settings)
+
+    def _hooks(self, app: Hekla) -> Hooks:
+        names = {
+            declaration.entity: resource.name
+            for resource, (declaration, _) in zip(self.schema, app._declarations, strict=False)
+        }
+        hooks = Hooks()
+        for moment, action, entity, hook in app._hooks:
+            if entity not in names:
+                known = getattr(entity, "__name__", entity)
+                raise OperatorError(f"a hook is for {known}, which is no resource of this app")
+            hooks.add(moment, action, names[entity], hook)
+        return hooks
 
     def _schema(self, app: Hekla) -> tuple[Schema, dict[str, Rules]]:
         if app._reflected is not None:

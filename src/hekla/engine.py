@@ -27,6 +27,7 @@ from hekla.sql.plan import Plan, render
 from hekla.sql.scope import Scope
 from hekla.sql.select import compile_rows, compile_select
 from hekla.store.protocol import Store
+from hekla.writing.hooks import Hooks
 from hekla.writing.work import Precondition, Written
 from hekla.writing.writer import Step, Writer
 
@@ -51,12 +52,19 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
 class Engine:
     """Answers questions about the rows of one store, as far as an actor may see them."""
 
-    def __init__(self, schema: Schema, policy: Policy, store: Store, settings: Settings) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        policy: Policy,
+        store: Store,
+        settings: Settings,
+        hooks: Hooks | None = None,
+    ) -> None:
         self.schema = schema
         self.policy = policy
         self.store = store
         self.settings = settings
-        self.writer = Writer(schema, policy, store, settings)
+        self.writer = Writer(schema, policy, store, settings, hooks)
         self.changes = ChangeLog(schema, policy, store, settings)
         self._plans: Cache[tuple[Shape, Access, bool], Plan] = Cache(settings.plan_cache_size)
 

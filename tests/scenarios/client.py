@@ -73,18 +73,28 @@ async def ask(
     *,
     method: str = "GET",
     actor: Actor = ANONYMOUS,
+    document: Any = ...,
 ) -> Answer:
-    """One request, from ``actor`` where the application itself does not find out who asks."""
+    """One request, from ``actor`` where the application itself does not find out who asks.
+
+    ``document`` is sent as JSON.
+    """
     path, _, query = target.partition("?")
-    pairs = headers.items() if isinstance(headers, Mapping) else headers
-    response = await app.handle(Request(method, path, query, pairs, actor=actor))
-    body = response.body
-    if not isinstance(body, bytes):
-        body = b"".join([piece async for piece in body])
+    pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
+    body = b""
+    if document is not ...:
+        body = json.dumps(document).encode()
+        if not any(name == "content-type" for name, _ in pairs):
+            pairs.append(("content-type", "application/json"))
+    request = Request(method, path, query, pairs, actor=actor, body=body)
+    response = await app.handle(request)
+    answer = response.body
+    if not isinstance(answer, bytes):
+        answer = b"".join([piece async for piece in answer])
     joined: dict[str, str] = {}
     for name, value in response.headers:
         joined[name] = f"{joined[name]}, {value}" if name in joined else value
-    return Answer(response.status, joined, body)
+    return Answer(response.status, joined, answer)
 
 
 def check(scenario: Scenario, answer: Any) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from hekla import Actor, Hekla, OperatorError, Problem, everyone
 from hekla.errors import FORBIDDEN
+from hekla.policy.rules import Action
 from hekla.writing.hooks import Event
 from tests.scenarios.client import Answer, ask
 
@@ -95,9 +96,10 @@ async def test_a_hook_sees_the_row_the_values_and_the_actor(app: Hekla, write: W
 
         return hook
 
-    for action in ("create", "update", "delete"):
-        app.before(action, Task)(look(f"before {action}"))  # type: ignore[arg-type]
-        app.after(action, Task)(look(f"after {action}"))  # type: ignore[arg-type]
+    actions: tuple[Action, ...] = ("create", "update", "delete")
+    for action in actions:
+        app.before(action, Task)(look(f"before {action}"))
+        app.after(action, Task)(look(f"after {action}"))
     actor = Actor(7)
     await write("POST", "/tasks", {"title": "a"}, actor=actor)
     await write("PATCH", "/tasks/1", {"title": "b"}, actor=actor)
@@ -116,10 +118,10 @@ async def test_a_hook_sees_the_row_the_values_and_the_actor(app: Hekla, write: W
 async def test_a_hook_refuses_and_nothing_is_written(app: Hekla, write: Write, moment: str) -> None:
     """A refusal names its place, and leaves neither row nor change behind."""
 
-    @getattr(app, moment)("create", Task)
     async def refuse(event: Event) -> None:
         raise event.refuse("Not today.", "title")
 
+    (app.before if moment == "before" else app.after)("create", Task)(refuse)
     answer = await write("POST", "/tasks", {"title": "a"})
     problem = answer.json()
     assert (answer.status, problem["code"]) == (422, "refused")

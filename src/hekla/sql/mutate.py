@@ -395,6 +395,12 @@ class Statements:
         # Nothing of it depends on who asks.
         return render(statement, self.dialect, None)
 
+    def last_key(self) -> Plan:
+        """The greatest key there is, of a key that the database counts up."""
+        source = self.resource.columns[self.resource.key[0]].source
+        last: sa.Label[Any] = sa.func.max(source).label("last")
+        return render(sa.select(last), self.dialect)
+
     def _unseen(self, scope: Scope) -> Source:
         """The row itself, whether or not the actor may see it: it is theirs that just wrote it."""
         return Source(self.resource, self.table.alias(scope.name()))

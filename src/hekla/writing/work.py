@@ -17,6 +17,7 @@ import msgspec
 
 from hekla.actor import Actor
 from hekla.errors import (
+    ALREADY_EXISTS,
     FORBIDDEN,
     LIMIT_EXCEEDED,
     NOT_FOUND,
@@ -32,6 +33,8 @@ from hekla.query.shape import Pattern, Question, Which, which
 from hekla.schema.resource import Resource
 from hekla.sql.mutate import WritePlan
 from hekla.store.constraints import ConstraintFailed
+from hekla.writing.hooks import Rehearsal
+from hekla.writing.nested import create_with, update_with
 from hekla.writing.refusals import explain
 
 if TYPE_CHECKING:
@@ -66,14 +69,22 @@ class Written(msgspec.Struct, gc=False):
 class Work:
     """The steps of one write of one actor, in one transaction."""
 
-    __slots__ = ("access", "actor", "now", "tx", "writer")
+    __slots__ = ("access", "actor", "now", "rehearsal", "tx", "writer")
 
-    def __init__(self, writer: Writer, tx: Transaction, access: Access, actor: Actor) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        tx: Transaction,
+        access: Access,
+        actor: Actor,
+        rehearsal: Rehearsal | None = None,
+    ) -> None:
         self.writer = writer
         self.tx = tx
         self.access = access
         self.actor = actor
-        self.now = datetime.now(UTC)
+        self.rehearsal = rehearsal
+        self.now = datetime.now(UTC) if rehearsal is None else rehearsal.now
 
     async def run(
         self,
@@ -103,13 +114,56 @@ class Work:
 
     async def create(self, resource: Resource, new: Create, answer: Question | None) -> Written:
         check_writable(self.access, resource, "create")
-        row, given = new.row, tuple(new.row)
+        if new.nested:
+            return await create_with(self, resource, new, answer)
+        if self.rehearsal is not None and self.rehearsal.hooks.watches("create", resource):
+            return await self._create_watched(resource, new, answer, self.rehearsal)
+        return await self._create(resource, new, new.row, answer)
+
+    async def _create(
+        self, resource: Resource, new: Create, row: Mapping[str, Any], answer: Question | None
+    ) -> Written:
+        """Create ``row``, which holds what the document gave, and perhaps more."""
+        given = tuple(new.row)
         stamped = self.writer.stamps(resource).create(row, self.now, self.actor)
         plan = self.writer.insert(self.access, resource, tuple(stamped), given, answer)
         await self._check_references(resource, row, new.at)
         found = await self._execute(plan, tuple(stamped.values()), resource, row, new.at)
         assert found is not None
         return await self._written("created", plan, found, resource, given, "create", answer)
+
+    async def _try_to_create(
+        self, resource: Resource, new: Create, row: Mapping[str, Any], answer: Question | None
+    ) -> Written | None:
+        """Create ``row`` unless something of it is taken already."""
+        try:
+            return await self._create(resource, new, row, answer)
+        except Problem as problem:
+            if problem.code is not ALREADY_EXISTS:
+                raise
+            return None
+
+    async def _create_watched(
+        self, resource: Resource, new: Create, answer: Question | None, rehearsal: Rehearsal
+    ) -> Written:
+        values = rehearsal.before(resource, "create", new.row, None, new.at)
+        written = None
+        pinned = rehearsal.pinned(resource, values)
+        if pinned is not None:
+            written = await self._try_to_create(resource, new, pinned, answer)
+            if written is None:
+                # Somebody else has taken its key.
+                rehearsal.unpin()
+        if written is None:
+            row = await self.writer.reserve(self, resource, values, anew=False)
+            if row is not values:
+                written = await self._try_to_create(resource, new, row, answer)
+        if written is None:
+            row = await self.writer.reserve(self, resource, values, anew=True)
+            written = await self._create(resource, new, row, answer)
+        after = await self.current(resource, written.key)
+        rehearsal.after(resource, "create", values, None, after, new.at)
+        return written
 
     async def update(
         self,
@@ -136,14 +190,23 @@ class Work:
         answer: Question | None,
     ) -> Written:
         """Change the one row of ``pattern`` with the values ``place``, or of a stored key."""
+        if change.nested:
+            return await update_with(self, resource, change, pattern, place, answer)
         row, given = change.row, tuple(change.row)
-        if not row and not change.nested and change.version is None:
+        rehearsal = self.rehearsal
+        watched = rehearsal is not None and rehearsal.hooks.watches("update", resource)
+        before = None
+        if not row and change.version is None:
             # Nothing is set, so nothing happens: no stamp, no version, no change on record.
             key = await self._find(resource, pattern, place, "update", ())
             return Written("updated", key, await self.body(resource, key, answer))
-        if resource.validators and row:
+        if (resource.validators and row) or watched:
             key = await self._find(resource, pattern, place, "update", given)
-            self.writer.check(resource, {**await self.current(resource, key), **row}, change.at)
+            before = await self.current(resource, key)
+        if watched and rehearsal is not None:
+            row = rehearsal.before(resource, "update", row, before, change.at)
+        if resource.validators and row and before is not None:
+            self.writer.check(resource, {**before, **row}, change.at)
         stamped = self.writer.stamps(resource).update(row, self.now, self.actor)
         await self._check_references(resource, row, change.at)
         plan = self.writer.update(
@@ -163,7 +226,11 @@ class Work:
         if found is None:
             await self._find(resource, pattern, place, "update", given)
             raise Problem(PRECONDITION_FAILED, "Somebody else has changed it since: read it again.")
-        return await self._written("updated", plan, found, resource, given, "update", answer)
+        written = await self._written("updated", plan, found, resource, given, "update", answer)
+        if watched and rehearsal is not None:
+            after = await self.current(resource, written.key)
+            rehearsal.after(resource, "update", row, before, after, change.at)
+        return written
 
     async def delete(
         self,
@@ -182,6 +249,13 @@ class Work:
     async def _delete(
         self, resource: Resource, pattern: Pattern | None, place: Sequence[Any], at: str
     ) -> Written:
+        rehearsal = self.rehearsal
+        before = None
+        watched = rehearsal is not None and rehearsal.hooks.watches("delete", resource)
+        if watched and rehearsal is not None:
+            key = await self._find(resource, pattern, place, "delete", ())
+            before = await self.current(resource, key)
+            rehearsal.before(resource, "delete", {}, before, at)
         mark = resource.soft_delete
         if mark is None:
             plan = self.writer.delete(self.access, resource, pattern)
@@ -195,6 +269,8 @@ class Work:
         if found is None:
             await self._find(resource, pattern, place, "delete", ())
             raise Problem(FORBIDDEN, f"You may not delete this row of {resource.name}.")
+        if watched and rehearsal is not None:
+            rehearsal.after(resource, "delete", {}, before, None, at)
         return Written("deleted", tuple(found[: plan.key]))
 
     async def replace(

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
+import sqlalchemy as sa
+
 from hekla.actor import ANONYMOUS, Actor
 from hekla.cache import Cache
+from hekla.errors import Problem
 from hekla.policy.access import Access, Policy
 from hekla.policy.rules import Action
 from hekla.query.ast import Select
-from hekla.query.mutation import Delete, Mutation, Update
+from hekla.query.mutation import Delete, Mutation, Row, Update, size
 from hekla.query.shape import Pattern, Question, Shape
 from hekla.schema.resource import Resource, Schema
 from hekla.settings import Settings
 from hekla.sql.mutate import Statements, WritePlan
 from hekla.sql.plan import Plan
+from hekla.sql.ties import TieStatements
 from hekla.store.protocol import Store, Transaction
+from hekla.writing.hooks import Hooks, Rehearsal, Unsettled
 from hekla.writing.references import Reference, find_references
 from hekla.writing.rows import RowReader
 from hekla.writing.stamps import Stamps
+from hekla.writing.ties import Tie, find_ties
 from hekla.writing.work import Precondition, Work, Written
 
 __all__ = ["Step", "Writer"]
@@ -39,7 +46,17 @@ class Writer:
 
     anonymous = ANONYMOUS
 
-    def __init__(self, schema: Schema, policy: Policy, store: Store, settings: Settings) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        policy: Policy,
+        store: Store,
+        settings: Settings,
+        hooks: Hooks | None = None,
+    ) -> None:
+        self.hooks = hooks or Hooks()
+        self._telling: set[asyncio.Task[None]] = set()
+        self._reserved: dict[str, set[int]] = {}
         self.schema = schema
         self.policy = policy
         self.store = store
@@ -67,14 +84,15 @@ class Writer:
         Raises Problem; then nothing was changed.
         """
         access = self.policy.access(actor)
-        signature = self.signature(actor)
 
-        async def perform(tx: Transaction) -> Written:
-            tx.context(signature, request)
-            return await Work(self, tx, access, actor).run(mutation, answer, precondition)
+        async def perform(tx: Transaction, rehearsal: Rehearsal | None) -> Written:
+            work = Work(self, tx, access, actor, rehearsal)
+            return await work.run(mutation, answer, precondition)
 
         heavy = isinstance(mutation, Update | Delete) and mutation.many
-        return await self.store.write(perform, heavy=heavy)
+        if not isinstance(mutation, Delete) and mutation.nested:
+            heavy = heavy or size(mutation) > _LIGHT
+        return await self._run(perform, actor, request, heavy)
 
     async def write_all(
         self,
@@ -86,18 +104,16 @@ class Writer:
     ) -> list[Written]:
         """Do all of it in one transaction, one after the other, or nothing."""
         access = self.policy.access(actor)
-        signature = self.signature(actor)
 
-        async def perform(tx: Transaction) -> list[Written]:
-            tx.context(signature, request)
-            work = Work(self, tx, access, actor)
+        async def perform(tx: Transaction, rehearsal: Rehearsal | None) -> list[Written]:
+            work = Work(self, tx, access, actor, rehearsal)
             done: list[Written] = []
             for place, (step, answer) in enumerate(zip(steps, answers, strict=True)):
                 precondition = preconditions[place] if preconditions is not None else None
                 done.append(await work.run(step(done), answer, precondition))
             return done
 
-        return await self.store.write(perform, heavy=len(steps) > _LIGHT)
+        return await self._run(perform, actor, request, len(steps) > _LIGHT)
 
     async def transact(
         self,
@@ -109,17 +125,95 @@ class Writer:
     ) -> T:
         """Run any steps in one transaction."""
         access = self.policy.access(actor)
-        signature = self.signature(actor)
 
-        async def perform(tx: Transaction) -> T:
+        async def perform(tx: Transaction, rehearsal: Rehearsal | None) -> T:
+            return await work(Work(self, tx, access, actor, rehearsal))
+
+        return await self._run(perform, actor, request, heavy)
+
+    async def _run(
+        self,
+        perform: Callable[[Transaction, Rehearsal | None], Coroutine[Any, Any, T]],
+        actor: Actor,
+        request: str | None,
+        heavy: bool,
+    ) -> T:
+        """Run ``perform`` in a transaction, until the hooks agree with what it does."""
+        signature = None if actor.id is None else self.signature(actor)
+        rehearsal = Rehearsal(self.hooks, actor, request) if self.hooks else None
+
+        async def attempt(tx: Transaction) -> T:
             tx.context(signature, request)
-            return await work(Work(self, tx, access, actor))
+            if rehearsal is None:
+                return await perform(tx, None)
+            rehearsal.begin()
+            try:
+                result = await perform(tx, rehearsal)
+            except Problem:
+                if rehearsal.is_open:
+                    # What hooks make of it may be all right.
+                    raise Unsettled from None
+                raise
+            rehearsal.end()
+            return result
 
-        return await self.store.write(perform, heavy=heavy)
+        if rehearsal is None:
+            return await self.store.write(attempt, heavy=heavy)
+        try:
+            result = await self._settled(attempt, rehearsal, heavy)
+        finally:
+            for name, key in rehearsal.reserved:
+                self._reserved[name].discard(key)
+        if rehearsal.has_news:
+            task = asyncio.create_task(rehearsal.tell())
+            self._telling.add(task)
+            task.add_done_callback(self._telling.discard)
+        return result
 
-    def check(self, resource: Resource, row: Mapping[str, Any], at: str) -> None:
-        """Ask the resource's own validators about a whole row; raises Problem."""
-        self._checkers[resource.name].check(row, at)
+    async def _settled(
+        self,
+        attempt: Callable[[Transaction], Coroutine[Any, Any, T]],
+        rehearsal: Rehearsal,
+        heavy: bool,
+    ) -> T:
+        while True:
+            try:
+                return await self.store.write(attempt, heavy=heavy)
+            except Unsettled:
+                await rehearsal.settle()
+
+    async def drain(self) -> None:
+        """Wait until the hooks on commit were told of all that was written."""
+        while self._telling:
+            await asyncio.wait(self._telling)
+
+    async def reserve(self, work: Work, resource: Resource, values: Row, *, anew: bool) -> Row:
+        """``values`` with a key that no other write of this process will take meanwhile.
+
+        For rows that hooks after their creation wait with. ``anew``: the one that was kept
+        for this row is taken after all.
+        """
+        rehearsal = work.rehearsal
+        name = _counted_key(resource)
+        if (
+            rehearsal is None
+            or name is None
+            or name in values
+            or not self.hooks.of("after", "create", resource)
+        ):
+            return values
+        place, rehearsal.used = rehearsal.used, rehearsal.used + 1
+        if place < len(rehearsal.reserved) and not anew:
+            return {**values, name: rehearsal.reserved[place][1]}
+        plan = self._kept(
+            ("last", resource.name), lambda: self._statements(work.access, resource).last_key()
+        )
+        found = await work.tx.fetch(plan.sql)
+        kept = self._reserved.setdefault(resource.name, set())
+        key = max([found[0] if found is not None and found[0] is not None else 0, *kept]) + 1
+        kept.add(key)
+        rehearsal.reserved[place:] = [(resource.name, key)]
+        return {**values, name: key}
 
     def signature(self, actor: Actor) -> str | None:
         """Who writes, as the change log keeps it: the JSON of the actor's id."""
@@ -130,6 +224,10 @@ class Writer:
             signature = json.dumps(actor.id, ensure_ascii=False)
             self._actors.put(actor.id, signature)
         return signature
+
+    def check(self, resource: Resource, row: Mapping[str, Any], at: str) -> None:
+        """Ask the resource's own validators about a whole row; raises Problem."""
+        self._checkers[resource.name].check(row, at)
 
     # Statements, compiled once for each form of a write
 
@@ -250,6 +348,51 @@ class Writer:
             ("references", resource.name, access),
             lambda: find_references(self.schema, access, self.store.dialect, resource),
         )
+
+    # Relations, for nested writes
+
+    def ties(self, access: Access, resource: Resource) -> Mapping[str, Tie]:
+        """The relations that a document of the resource may speak of."""
+        return self._kept(
+            ("ties", resource.name, access), lambda: find_ties(self.schema, access, resource)
+        )
+
+    def _of_tie(self, access: Access, resource: Resource, tie: Tie) -> TieStatements:
+        dialect = self.store.dialect
+        return TieStatements(self.schema, access, dialect, resource, tie.relation)
+
+    def tied(self, access: Access, resource: Resource, tie: Tie, *, one: bool) -> Plan:
+        """The question for the rows that are tied to the one of a stored key."""
+        return self._kept(
+            ("tied", resource.name, access, tie.relation.name, one),
+            lambda: self._of_tie(access, resource, tie).tied(one=one),
+        )
+
+    def tie(
+        self, access: Access, resource: Resource, tie: Tie
+    ) -> tuple[Plan, Sequence[Callable[[], Any]]]:
+        """The statement that ties two rows in a table between, and what else it is given."""
+
+        def make() -> tuple[Plan, Sequence[Callable[[], Any]]]:
+            statements = self._of_tie(access, resource, tie)
+            return statements.tie(), [default for _, default in statements.fills()]
+
+        return self._kept(("tie", resource.name, access, tie.relation.name), make)
+
+    def untie(self, access: Access, resource: Resource, tie: Tie) -> Plan:
+        """The statement that unties two rows in a table between."""
+        return self._kept(
+            ("untie", resource.name, access, tie.relation.name),
+            lambda: self._of_tie(access, resource, tie).untie(),
+        )
+
+
+def _counted_key(resource: Resource) -> str | None:
+    """The key that the database counts up by itself, if that is what it does."""
+    if len(resource.key) != 1 or not isinstance(resource.table, sa.Table):
+        return None
+    column = resource.columns[resource.key[0]]
+    return column.name if resource.table.autoincrement_column is column.source else None
 
 
 def _select(shape: Shape | None) -> Select | None:

@@ -7,16 +7,19 @@ values are apart from it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from types import MappingProxyType
 from typing import Any, Literal
 
+from hekla.errors import Problem
 from hekla.query.shape import Which
 
 __all__ = [
     "Create",
     "Delete",
+    "Existing",
     "Mutation",
     "Nested",
     "Outcome",
@@ -24,29 +27,58 @@ __all__ = [
     "Row",
     "Update",
     "Upsert",
+    "size",
 ]
 
 Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class Existing:
+    """A row that is there, named by its key, and what of it is changed, if anything.
+
+    ``key`` leaves out the columns that the row has from the one that it belongs to. ``otherwise``
+    is made if there is no such row (a Problem is why that cannot be); without it, that is a
+    fault. ``merge`` and ``version`` are as in :class:`Update`.
+    """
+
+    key: Row
+    row: Row = field(default_factory=lambda: MappingProxyType({}))
+    nested: tuple[Nested, ...] = ()
+    merge: frozenset[str] = frozenset()
+    version: Any = None
+    otherwise: Create | Problem | None = None
+    at: str = ""
+
+    @property
+    def changes(self) -> bool:
+        """Whether it is to be changed, beside being tied to another row."""
+        return bool(self.row or self.nested) or self.version is not None
+
+
+@dataclass(frozen=True, slots=True)
 class Nested:
     """What shall become of the rows at the other end of ``relation``.
 
-    ``create`` makes new ones that belong to the row, ``link`` ties ones that exist by their
-    keys, ``update`` changes ones that belong to it, ``unlink`` lets go of some and ``delete``
-    deletes some that belong to it. ``exact``: whatever belongs to the row and is named by none
-    of these is let go of. ``at`` is the JSON pointer of the relation in the document.
+    ``rows`` belong to the row afterwards: new ones, and ones that exist. With ``exact`` no
+    others do: the rest is let go of. ``update`` changes some that belong to it, ``unlink`` lets
+    go of some, ``delete`` deletes some. ``through`` holds, for each of ``rows``, what else is in
+    the row of the table in between, if that is a resource. ``at`` is the JSON pointer of the
+    relation in the document.
     """
 
     relation: str
-    create: tuple[Create, ...] = ()
-    link: tuple[tuple[Any, ...], ...] = ()
-    update: tuple[tuple[tuple[Any, ...], Row], ...] = ()
-    unlink: tuple[tuple[Any, ...], ...] = ()
-    delete: tuple[tuple[Any, ...], ...] = ()
+    rows: tuple[Create | Existing, ...] = ()
+    update: tuple[Existing, ...] = ()
+    unlink: tuple[Existing, ...] = ()
+    delete: tuple[Existing, ...] = ()
     exact: bool = False
+    through: tuple[Row, ...] = ()
     at: str = ""
+
+    def all(self) -> Iterator[Create | Existing]:
+        """Every row that it speaks of."""
+        return chain(self.rows, self.update, self.unlink, self.delete)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,3 +155,13 @@ Mutation = Create | Update | Replace | Upsert | Delete
 
 Outcome = Literal["created", "updated", "deleted"]
 """What became of a row."""
+
+
+def size(mutation: Mutation) -> int:
+    """How many rows a mutation names, nested ones included; one for those of a filter."""
+    nested = () if isinstance(mutation, Delete) else mutation.nested
+    return 1 + sum(map(_size, nested))
+
+
+def _size(nested: Nested) -> int:
+    return sum(1 + sum(map(_size, each.nested)) for each in nested.all())

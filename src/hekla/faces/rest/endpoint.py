@@ -17,6 +17,7 @@ from hekla.faces.rest.export import CSV, NDJSON, export
 from hekla.faces.rest.keys import Key, key_condition, parse_key
 from hekla.faces.rest.parse import Pairs, parse_item, parse_list
 from hekla.faces.rest.prepared import Prepared, given_value, prepare, skeleton
+from hekla.faces.rest.row_documents import Documents
 from hekla.faces.rest.write import WriteEndpoint
 from hekla.policy.access import Access
 from hekla.policy.order import complete_order
@@ -52,11 +53,12 @@ class ResourceEndpoint:
         resource: Resource,
         cursors: CursorCodec,
         prepared: Cache[tuple[Any, ...], Prepared],
+        documents: Documents,
         prefix: str = "",
     ) -> None:
         self.engine = engine
         self.resource = resource
-        self._writes = WriteEndpoint(engine, resource, prefix)
+        self._writes = WriteEndpoint(engine, resource, prefix, documents)
         self._cursors = cursors
         # Shared by all resources, so that its bound holds however many there are.
         self._prepared = prepared

@@ -15,6 +15,7 @@ from hekla.faces.rest.cursor import CursorCodec
 from hekla.faces.rest.endpoint import ResourceEndpoint
 from hekla.faces.rest.pages import ASSETS, asset, index_page, reference_page
 from hekla.faces.rest.prepared import Prepared
+from hekla.faces.rest.row_documents import Documents
 from hekla.query.shape import Question
 from hekla.schema.describe import describe
 from hekla.schema.names import path_segment
@@ -69,6 +70,7 @@ class RestFace:
         self._document: tuple[str, Response] | None = None
         cursors = CursorCodec(secret)
         prepared: Cache[tuple[Any, ...], Prepared] = Cache(engine.settings.plan_cache_size)
+        documents = Documents(engine)
         self._endpoints: dict[str, ResourceEndpoint] = {}
         pages: dict[str, Callable[[Request], Awaitable[Response]]] = {
             "/": self._index,
@@ -83,7 +85,9 @@ class RestFace:
         for path, handler in pages.items():
             router.add_page(path, {"GET": handler})
         for resource in engine.schema:
-            endpoint = ResourceEndpoint(engine, resource, cursors, prepared, router.prefix)
+            endpoint = ResourceEndpoint(
+                engine, resource, cursors, prepared, documents, router.prefix
+            )
             methods = endpoint.methods("") | endpoint.methods("1")
             try:
                 router.add(resource.name, endpoint, methods, endpoint.methods)

@@ -8,12 +8,13 @@ from typing import Any
 
 from hekla.cache import Cache
 from hekla.engine import Engine, Written
-from hekla.errors import NOT_FOUND, VALIDATION_FAILED, Fault, Problem
+from hekla.errors import NOT_FOUND, Problem
 from hekla.faces.rest.filters import Sourced
 from hekla.faces.rest.keys import Key, format_key, key_condition, parse_key
 from hekla.faces.rest.operation import Tell
 from hekla.faces.rest.parse import parse_item
 from hekla.faces.rest.preconditions import wants_nothing_back
+from hekla.faces.rest.row_documents import Documents, RowDocuments
 from hekla.policy.access import Access
 from hekla.policy.guard import check_writable
 from hekla.policy.rules import Action
@@ -24,7 +25,6 @@ from hekla.web.conditional import entity_tag
 from hekla.web.headers import HeaderView
 from hekla.web.query_string import split_query
 from hekla.web.response import Response
-from hekla.writing.rows import RowReader
 
 __all__ = ["JSON_HEADER", "MINIMAL", "Writable", "plain_values"]
 
@@ -35,11 +35,13 @@ MINIMAL = ("preference-applied", "return=minimal")
 class Writable:
     """One resource, as it is written over HTTP."""
 
-    def __init__(self, engine: Engine, resource: Resource, prefix: str) -> None:
+    def __init__(
+        self, engine: Engine, resource: Resource, prefix: str, documents: Documents
+    ) -> None:
         self.engine = engine
         self.resource = resource
+        self._documents = documents
         self._path = f"{prefix}/{path_segment(resource.name)}"
-        self._readers: dict[Access, RowReader] = {}
         self._answers: Cache[tuple[Access, str], Question | None] = Cache(256)
 
     # What is asked for
@@ -48,16 +50,9 @@ class Writable:
         """Raise Problem ``forbidden`` if the action is closed whatever the row."""
         check_writable(access, self.resource, action)
 
-    def reader(self, access: Access) -> RowReader:
+    def reader(self, access: Access) -> RowDocuments:
         """Reads the documents of rows, as the actor may write them."""
-        reader = self._readers.get(access)
-        if reader is None:
-            columns = access.settable(self.resource)
-            dialect = self.engine.store.dialect
-            reader = self._readers[access] = RowReader(
-                self.resource, columns, dialect, readable=access.columns(self.resource)
-            )
-        return reader
+        return self._documents.of(access, self.resource)
 
     def answer(self, query: str, access: Access) -> Question | None:
         """How the written row is told: ``fields`` and ``include``; None if it may not be read."""
@@ -75,44 +70,6 @@ class Writable:
         if not keys:
             raise Problem(NOT_FOUND, f"{self.resource.title or self.resource.name} not found")
         return keys[0], which(key_condition(self.resource, keys[0]))
-
-    def version(self, document: dict[str, Any]) -> Any:
-        """The version that the document says it was read at: it is no column to be set."""
-        name = self.resource.version
-        if name is None or document.get(name) is None:
-            return None
-        try:
-            return self.resource.columns[name].type.accept(document.pop(name))
-        except ValueError as error:
-            raise Problem(
-                VALIDATION_FAILED,
-                "The document is not valid.",
-                errors=[Fault(f"/{name}", str(error))],
-            ) from error
-
-    def merged(self, row: dict[str, Any]) -> frozenset[str]:
-        """The columns of JSON that are merged into what is there, not put in its place."""
-        columns = self.resource.columns
-        return frozenset(
-            name
-            for name, value in row.items()
-            if type(value) is dict and columns[name].type.name == "json"
-        )
-
-    def drop_key(self, document: dict[str, Any], named: dict[str, Any]) -> None:
-        """Take the key out of a document that may hold it too, if it says the same."""
-        faults = []
-        for name, value in named.items():
-            if name not in document:
-                continue
-            try:
-                same = self.resource.columns[name].type.accept(document.pop(name)) == value
-            except ValueError:
-                same = False
-            if not same:
-                faults.append(Fault(f"/{name}", "must be as in the address"))
-        if faults:
-            raise Problem(VALIDATION_FAILED, "The document names another row.", errors=faults)
 
     # What is answered
 

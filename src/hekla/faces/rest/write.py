@@ -9,6 +9,7 @@ from hekla.errors import METHOD_NOT_ALLOWED, Problem
 from hekla.faces.rest import write_list, write_row
 from hekla.faces.rest.documents import read_document
 from hekla.faces.rest.operation import Operation
+from hekla.faces.rest.row_documents import Documents
 from hekla.faces.rest.writable import Writable
 from hekla.policy.access import Access
 from hekla.query.mutation import Mutation
@@ -23,9 +24,11 @@ __all__ = ["WriteEndpoint"]
 class WriteEndpoint:
     """``POST /tasks``, ``PATCH /tasks?…``, ``PUT /tasks/7`` and their like."""
 
-    def __init__(self, engine: Engine, resource: Resource, prefix: str) -> None:
+    def __init__(
+        self, engine: Engine, resource: Resource, prefix: str, documents: Documents
+    ) -> None:
         self.engine = engine
-        self._target = Writable(engine, resource, prefix)
+        self._target = Writable(engine, resource, prefix, documents)
 
     async def __call__(self, request: Request, rest: str) -> Response:
         engine, actor = self.engine, request.actor

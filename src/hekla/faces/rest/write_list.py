@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -11,14 +11,17 @@ from hekla.errors import (
     INVALID_SYNTAX,
     LIMIT_EXCEEDED,
     UNKNOWN_PARAMETER,
+    UNSUPPORTED,
     VALIDATION_FAILED,
     Fault,
     Problem,
 )
 from hekla.faces.rest.documents import read_object, read_objects
+from hekla.faces.rest.nested import Budget
 from hekla.faces.rest.operation import Operation, Write
 from hekla.faces.rest.parse import ITEM_PARAMETERS, Pairs, parse_list
 from hekla.faces.rest.preconditions import wants_nothing_back
+from hekla.faces.rest.row_documents import RowDocuments
 from hekla.faces.rest.writable import JSON_HEADER, MINIMAL, Writable, plain_values
 from hekla.faces.rest.write_row import PATCH_TYPES
 from hekla.policy.access import Access
@@ -28,6 +31,7 @@ from hekla.query.shape import Question, Which, which
 from hekla.web.headers import HeaderView
 from hekla.web.query_string import split_query
 from hekla.web.response import Response
+from hekla.writing.rows import pointer
 
 __all__ = ["create", "delete_many", "update_many", "upsert"]
 
@@ -57,14 +61,9 @@ def _create(
     document: Any,
 ) -> Write:
     reader = target.reader(access)
-    name = target.resource.name
     if type(document) is dict:
-        return Write((Create(name, reader.create(document)),), target.tells(headers), answer)
-    documents = read_objects(document)
-    _bound(target, len(documents))
-    rows = _each(documents, reader.create)
-    creates = [Create(name, row, at=f"/{place}") for place, row in enumerate(rows)]
-    return _many(creates, headers, answer, 201)
+        return Write((reader.create(document),), target.tells(headers), answer)
+    return _many(_each(target, reader, read_objects(document)), headers, answer, 201)
 
 
 def _bound(target: Writable, number: int) -> None:
@@ -77,21 +76,26 @@ def _bound(target: Writable, number: int) -> None:
 
 
 def _each(
-    documents: Sequence[dict[str, Any]], read: Callable[[dict[str, Any], str], dict[str, Any]]
-) -> list[dict[str, Any]]:
+    target: Writable, reader: RowDocuments, documents: Sequence[dict[str, Any]]
+) -> list[Create]:
     """Read all documents, and tell the faults of all at once."""
-    rows: list[dict[str, Any]] = []
+    _bound(target, len(documents))
+    budget = Budget(target.engine.settings)
+    budget.spend(len(documents), "")
+    creates: list[Create] = []
     faults: list[Fault] = []
     for place, document in enumerate(documents):
         try:
-            rows.append(read(document, f"/{place}"))
+            creates.append(reader.create(document, f"/{place}", budget))
         except Problem as problem:
+            if problem.code is not VALIDATION_FAILED:
+                raise
             faults += problem.errors
-            if len(faults) > 100 or not problem.errors:
+            if len(faults) > 100:
                 break
     if faults:
         raise Problem(VALIDATION_FAILED, "The documents are not valid.", errors=faults)
-    return rows
+    return creates
 
 
 def _many(
@@ -123,24 +127,23 @@ def _create_or_update(
     document: Any,
 ) -> Write:
     """``POST /labels?upsert=name``: each row is changed where one with that key is there."""
+    reader = target.reader(access)
     one = type(document) is dict
     documents = [document] if one else read_objects(document)
-    _bound(target, len(documents))
-    reader = target.reader(access)
-    rows = _each(documents, reader.create) if not one else [reader.create(document)]
+    creates = [reader.create(document)] if one else _each(target, reader, documents)
     upserts = []
-    for place, (row, given) in enumerate(zip(rows, documents, strict=True)):
-        at = "" if one else f"/{place}"
+    for new, given in zip(creates, documents, strict=True):
+        row = new.row
         absent = [name for name in by if row.get(name) is None]
         if absent:
             message = "is needed to find the row"
             raise Problem(
                 VALIDATION_FAILED,
                 "The document is not valid.",
-                errors=[Fault(f"{at}/{name}", message) for name in absent],
+                errors=[Fault(pointer(new.at, name), message) for name in absent],
             )
         change = {n: v for n, v in row.items() if n in given and n not in by}
-        upserts.append(Upsert(target.resource.name, by, row, change, at=at))
+        upserts.append(Upsert(target.resource.name, by, row, change, new.nested, new.at))
     if one:
         return Write(upserts, target.tells(headers), answer)
     return _many(upserts, headers, answer, 200)
@@ -163,11 +166,10 @@ def upsert(target: Writable, query: str, access: Access, headers: HeaderView) ->
     tell = target.tells(headers)
 
     def read(document: Any) -> Write:
-        document = read_object(document)
-        target.drop_key(document, values)
-        row = {**target.reader(access).replace(document, given=values), **values}
-        change = {name: value for name, value in row.items() if name not in values}
-        return Write((Upsert(target.resource.name, by, row, change),), tell, answer)
+        given, nested = target.reader(access).replace_row(read_object(document), values)
+        change = {name: value for name, value in given.items() if name not in values}
+        mutation = Upsert(target.resource.name, by, {**given, **values}, change, nested)
+        return Write((mutation,), tell, answer)
 
     return Operation(read)
 
@@ -192,8 +194,12 @@ def update_many(target: Writable, query: str, access: Access, headers: HeaderVie
     answer = None if minimal else target.answer(shaping, access)
 
     def read(document: Any) -> Write:
-        row = target.reader(access).update(read_object(document))
-        merged = target.merged(row)
+        reader = target.reader(access)
+        document = read_object(document)
+        if not reader.is_flat(document):
+            raise Problem(UNSUPPORTED, "Relations are written one row at a time, not by a filter.")
+        row = reader.rows.update(document)
+        merged = reader.merged(row)
         mutation = Update(target.resource.name, where, row, merge=merged, many=True)
         return Write((mutation,), partial(_updated, minimal), answer)
 

@@ -11,7 +11,7 @@ from hekla.faces.rest.operation import Operation, Write
 from hekla.faces.rest.preconditions import precondition
 from hekla.faces.rest.writable import Writable
 from hekla.policy.access import Access
-from hekla.query.mutation import Delete, Replace, Update
+from hekla.query.mutation import Delete
 from hekla.web.headers import HeaderView
 from hekla.web.response import Response
 
@@ -30,11 +30,7 @@ def update(
     tell, expected = target.tells(headers), precondition(headers)
 
     def read(document: Any) -> Write:
-        document = read_object(document)
-        version = target.version(document)
-        row = target.reader(access).update(document)
-        merged = target.merged(row)
-        mutation = Update(target.resource.name, where, row, merge=merged, version=version)
+        mutation = target.reader(access).update(read_object(document), where)
         return Write((mutation,), tell, answer, expected)
 
     return Operation(read, PATCH_TYPES)
@@ -51,12 +47,8 @@ def replace(
     tell, expected = target.tells(headers), precondition(headers)
 
     def read(document: Any) -> Write:
-        document = read_object(document)
-        version = target.version(document)
         named = dict(zip(target.resource.key, key, strict=True))
-        target.drop_key(document, named)
-        row = target.reader(access).replace(document, given=named)
-        mutation = Replace(target.resource.name, named, row, version=version)
+        mutation = target.reader(access).replace(read_object(document), named)
         return Write((mutation,), tell, answer, expected)
 
     return Operation(read)

@@ -60,13 +60,13 @@ def read_object(document: Any, at: str = "") -> dict[str, Any]:
     raise _wrong("an object", document, at)
 
 
-def read_objects(document: Any) -> list[dict[str, Any]]:
+def read_objects(document: Any, at: str = "") -> list[dict[str, Any]]:
     """``document`` if it is an array of objects; else Problem ``invalid_body``."""
     if type(document) is not list:
-        raise _wrong("an object or an array of objects", document, "")
+        raise _wrong("an object or an array of objects", document, at)
     for place, item in enumerate(document):
         if type(item) is not dict:
-            raise _wrong("an object", item, f"/{place}")
+            raise _wrong("an object", item, f"{at}/{place}")
     return document
 
 

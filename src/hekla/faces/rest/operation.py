@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -13,7 +13,7 @@ from hekla.query.mutation import Mutation
 from hekla.query.shape import Question
 from hekla.web.response import Response
 
-__all__ = ["Operation", "Tell", "Write"]
+__all__ = ["Operation", "Reading", "Tell", "Write"]
 
 Tell = Callable[[Sequence[Written], str], Response]
 """The response about what was written, one for each mutation, with the app's base path."""
@@ -32,6 +32,12 @@ class Write(msgspec.Struct, frozen=True, gc=False):
     precondition: Precondition | None = None
 
 
+class Reading(Protocol):
+    """From a decoded document to a write; faults in it have places that begin with ``at``."""
+
+    def __call__(self, document: Any, at: str = "") -> Write: ...
+
+
 class Operation(msgspec.Struct, frozen=True, gc=False):
     """What address, parameters and headers ask for, and may ask for.
 
@@ -39,5 +45,5 @@ class Operation(msgspec.Struct, frozen=True, gc=False):
     with none of them it has no document, and ``read`` is given None.
     """
 
-    read: Callable[[Any], Write]
+    read: Reading
     types: tuple[str, ...] = JSON_TYPES

@@ -143,7 +143,7 @@ class RowDocuments:
         self, document: dict[str, Any], given: Mapping[str, Any], at: str = ""
     ) -> tuple[dict[str, Any], tuple[Nested, ...]]:
         """The whole row of a document, whose columns ``given`` are known already."""
-        document = self._without(document, given)
+        document = self._without(document, given, at)
         if self._names.isdisjoint(document):
             return self.rows.replace(document, at, given=given), ()
         rest, raw = self._split(document)
@@ -182,7 +182,9 @@ class RowDocuments:
             if type(value) is dict and columns[name].type.name == "json"
         )
 
-    def _without(self, document: dict[str, Any], named: Mapping[str, Any]) -> dict[str, Any]:
+    def _without(
+        self, document: dict[str, Any], named: Mapping[str, Any], at: str
+    ) -> dict[str, Any]:
         """A document without what the address says too; it has to say the same."""
         faults = []
         for name, value in named.items():
@@ -193,7 +195,7 @@ class RowDocuments:
             except ValueError:
                 same = False
             if not same:
-                faults.append(Fault(pointer("", name), "must be as in the address"))
+                faults.append(Fault(pointer(at, name), "must be as in the address"))
         if faults:
             raise Problem(VALIDATION_FAILED, "The document names another row.", errors=faults)
         return {name: value for name, value in document.items() if name not in named}

@@ -59,11 +59,12 @@ def _create(
     headers: HeaderView,
     answer: Question | None,
     document: Any,
+    at: str = "",
 ) -> Write:
     reader = target.reader(access)
     if type(document) is dict:
-        return Write((reader.create(document),), target.tells(headers), answer)
-    return _many(_each(target, reader, read_objects(document)), headers, answer, 201)
+        return Write((reader.create(document, at),), target.tells(headers), answer)
+    return _many(_each(target, reader, read_objects(document, at), at), headers, answer, 201)
 
 
 def _bound(target: Writable, number: int) -> None:
@@ -76,17 +77,17 @@ def _bound(target: Writable, number: int) -> None:
 
 
 def _each(
-    target: Writable, reader: RowDocuments, documents: Sequence[dict[str, Any]]
+    target: Writable, reader: RowDocuments, documents: Sequence[dict[str, Any]], at: str
 ) -> list[Create]:
     """Read all documents, and tell the faults of all at once."""
     _bound(target, len(documents))
     budget = Budget(target.engine.settings)
-    budget.spend(len(documents), "")
+    budget.spend(len(documents), at)
     creates: list[Create] = []
     faults: list[Fault] = []
     for place, document in enumerate(documents):
         try:
-            creates.append(reader.create(document, f"/{place}", budget))
+            creates.append(reader.create(document, f"{at}/{place}", budget))
         except Problem as problem:
             if problem.code is not VALIDATION_FAILED:
                 raise
@@ -125,12 +126,13 @@ def _create_or_update(
     answer: Question | None,
     by: tuple[str, ...],
     document: Any,
+    at: str = "",
 ) -> Write:
     """``POST /labels?upsert=name``: each row is changed where one with that key is there."""
     reader = target.reader(access)
     one = type(document) is dict
-    documents = [document] if one else read_objects(document)
-    creates = [reader.create(document)] if one else _each(target, reader, documents)
+    documents = [document] if one else read_objects(document, at)
+    creates = [reader.create(document, at)] if one else _each(target, reader, documents, at)
     upserts = []
     for new, given in zip(creates, documents, strict=True):
         row = new.row
@@ -165,10 +167,10 @@ def upsert(target: Writable, query: str, access: Access, headers: HeaderView) ->
     answer = target.answer(_shaping(query), access)
     tell = target.tells(headers)
 
-    def read(document: Any) -> Write:
-        given, nested = target.reader(access).replace_row(read_object(document), values)
+    def read(document: Any, at: str = "") -> Write:
+        given, nested = target.reader(access).replace_row(read_object(document, at), values, at)
         change = {name: value for name, value in given.items() if name not in values}
-        mutation = Upsert(target.resource.name, by, {**given, **values}, change, nested)
+        mutation = Upsert(target.resource.name, by, {**given, **values}, change, nested, at)
         return Write((mutation,), tell, answer)
 
     return Operation(read)
@@ -193,14 +195,14 @@ def update_many(target: Writable, query: str, access: Access, headers: HeaderVie
     minimal = wants_nothing_back(headers)
     answer = None if minimal else target.answer(shaping, access)
 
-    def read(document: Any) -> Write:
+    def read(document: Any, at: str = "") -> Write:
         reader = target.reader(access)
-        document = read_object(document)
+        document = read_object(document, at)
         if not reader.is_flat(document):
             raise Problem(UNSUPPORTED, "Relations are written one row at a time, not by a filter.")
-        row = reader.rows.update(document)
+        row = reader.rows.update(document, at)
         merged = reader.merged(row)
-        mutation = Update(target.resource.name, where, row, merge=merged, many=True)
+        mutation = Update(target.resource.name, where, row, merge=merged, many=True, at=at)
         return Write((mutation,), partial(_updated, minimal), answer)
 
     return Operation(read, PATCH_TYPES)
@@ -218,7 +220,7 @@ def delete_many(target: Writable, query: str, access: Access) -> Operation:
     target.allow(access, "delete")
     where, _ = _filter(target, query, access)
     write = Write((Delete(target.resource.name, where, many=True),), _deleted)
-    return Operation(lambda _: write, ())
+    return Operation(lambda document, at="": write, ())
 
 
 def _deleted(written: Sequence[Written], base: str) -> Response:

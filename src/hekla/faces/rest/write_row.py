@@ -29,8 +29,8 @@ def update(
     _, where = target.where(rest)
     tell, expected = target.tells(headers), precondition(headers)
 
-    def read(document: Any) -> Write:
-        mutation = target.reader(access).update(read_object(document), where)
+    def read(document: Any, at: str = "") -> Write:
+        mutation = target.reader(access).update(read_object(document, at), where, at)
         return Write((mutation,), tell, answer, expected)
 
     return Operation(read, PATCH_TYPES)
@@ -46,9 +46,9 @@ def replace(
     key, _ = target.where(rest)
     tell, expected = target.tells(headers), precondition(headers)
 
-    def read(document: Any) -> Write:
+    def read(document: Any, at: str = "") -> Write:
         named = dict(zip(target.resource.key, key, strict=True))
-        mutation = target.reader(access).replace(read_object(document), named)
+        mutation = target.reader(access).replace(read_object(document, at), named, at)
         return Write((mutation,), tell, answer, expected)
 
     return Operation(read)
@@ -65,7 +65,7 @@ def delete(
     answer = target.answer(query, access)
     mutation = Delete(target.resource.name, where)
     write = Write((mutation,), _gone, answer if expected is not None else None, expected)
-    return Operation(lambda _: write, ())
+    return Operation(lambda document, at="": write, ())
 
 
 def _gone(written: Sequence[Written], base: str) -> Response:

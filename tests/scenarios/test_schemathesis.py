@@ -1,13 +1,15 @@
 """Schemathesis asks what the OpenAPI document admits, and what it does not, of a real server.
 
 Here a part of each database is gone through, always with the same seed. ``HEKLA_SOAK=1`` goes
-through all of it, longer, with another seed each time.
+through all of it, longer, with another seed each time; ``HEKLA_SEED`` repeats one of these.
 """
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import re
+import secrets
 import shutil
 import subprocess
 import sys
@@ -57,8 +59,13 @@ def run_schemathesis(which: str, url: str, folder: Path) -> subprocess.Completed
     command = [sys.executable, "-m", "schemathesis.cli", "run", f"{url}/openapi.json"]
     command += ["--checks", "all", "--no-color", "--warnings", "off", "--continue-on-failure"]
     command += ["--phases", "examples,coverage,fuzzing,stateful"]
+    # A machine that stands still for a while is not a server that does not answer.
+    command += ["--request-timeout", "60"]
     if SOAK:
-        command += ["--max-examples", "200"]
+        seed = os.environ.get("HEKLA_SEED") or str(secrets.randbits(64))
+        command += ["--max-examples", "200", "--seed", seed]
+        # A run takes longer than a test that hangs.
+        faulthandler.cancel_dump_traceback_later()
     else:
         command += ["--max-examples", "5", "--seed", "1", "--include-path-regex", PARTS[which]]
     if which in LEFT_OUT:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 
@@ -14,6 +15,9 @@ from tests.servers import Server
 # Daphne (Twisted) reads a whole body before it asks the application, and keeps in memory what
 # a client does not read: there is nothing an application could do about either.
 BUFFERING = {"daphne"}
+# Python before 3.12.9, and 3.13 before 3.13.2, never told whoever used writelines(), as Gunicorn
+# does, that a client does not read (CVE-2024-12254).
+TELLS_NOBODY = (3, 12) <= sys.version_info < (3, 12, 9) or (3, 13) <= sys.version_info < (3, 13, 2)
 
 
 def _until(condition: Callable[[], bool], seconds: float) -> float | None:
@@ -181,7 +185,7 @@ def test_a_request_that_waits_is_answered(server: Server) -> None:
 
 def test_a_stream_waits_for_its_client_and_then_gives_up(server: Server) -> None:
     """A client that stops reading stops the stream: first it waits, then it is cut off."""
-    if server.name in BUFFERING:
+    if server.name in BUFFERING or (server.name == "gunicorn" and TELLS_NOBODY):
         return
     before = _seen(server, "closed").count("large")
     memory = _memory(server)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import sqlalchemy as sa
 
 from hekla.actor import ANONYMOUS, Actor
+from hekla.changes.capture import status
+from hekla.changes.retention import Retention
 from hekla.engine import Engine
 from hekla.errors import OperatorError
 from hekla.faces.rest.routes import Listed, RestFace
@@ -24,19 +27,23 @@ from hekla.server.application import Handler
 from hekla.server.asgi import ASGI
 from hekla.server.rsgi import RSGI
 from hekla.settings import Settings
-from hekla.sql.changes import log_statements
+from hekla.sql.changes import capture as capture_statements
+from hekla.sql.changes import create_log, log_statements, logged_tables, tables_of
 from hekla.store.apsw_dialect import engine_for
 from hekla.store.location import Location
 from hekla.store.open import open_store
 from hekla.store.protocol import Store
+from hekla.store.recording import record
 from hekla.web.application import WebApplication
 from hekla.web.request import Request
 from hekla.web.response import Response
 from hekla.web.router import Router
 from hekla.writing.hooks import Hook as WriteHook
 from hekla.writing.hooks import Hooks, Moment
+from hekla.writing.once import create_once
 
 if TYPE_CHECKING:
+    import apsw
     from sqlalchemy.orm import Session
 
 __all__ = ["Explanation", "Hekla"]
@@ -83,7 +90,10 @@ class Hekla:
         self.version = version
         self._prefix = prefix
         self._declarations: list[tuple[Declaration, Rules]] = []
+        self._captured: set[Any] = set()
         self._reflected: Rules | None = None
+        self._starting = False
+        self._retention: asyncio.Task[None] | None = None
         self._hooks: list[tuple[Moment, Action, Entity, WriteHook]] = []
         self._startup_hooks: list[Hook] = []
         self._shutdown_hooks: list[Hook] = []
@@ -128,6 +138,7 @@ class Hekla:
         version: str | None = None,
         validators: Mapping[str, Validator | Sequence[Validator]] | None = None,
         validate: RowCheck | Sequence[RowCheck] = (),
+        capture: Literal["triggers"] | None = None,
     ) -> None:
         """Serve a mapped class or a Table.
 
@@ -144,6 +155,8 @@ class Hekla:
         ``created``, ``updated``, ``created_by``, ``updated_by`` and ``version``; with
         ``soft_delete`` a deleted row is only marked. ``validators`` are functions on a column's
         value, which they give back or raise ValueError, ``validate`` functions on a whole row.
+        With ``capture="triggers"`` what other programs write is on record too, once
+        ``hekla capture --create`` was run.
         """
         self._declare()
         declaration = Declaration(
@@ -177,6 +190,10 @@ class Hekla:
             dict(write_columns or {}),
         )
         self._declarations.append((declaration, rules))
+        if capture is not None:
+            if capture != "triggers":
+                raise OperatorError(f'capture={capture!r}: expected "triggers"')
+            self._captured.add(entity)
 
     def reflect(self, *, read: Rule = ADMINISTRATORS, write: Rule = nobody) -> None:
         """Serve every table and view of the database that exists, under one rule each."""
@@ -237,7 +254,7 @@ class Hekla:
     def sessions(self) -> sa.Engine:
         """An SQLAlchemy engine on the app's database, over the driver that Hekla uses."""
         if self._sessions is None:
-            self._sessions = engine_for(self.location, self.settings)
+            self._sessions = engine_for(self.location, self.settings, prepare=self._record)
         return self._sessions
 
     @contextmanager
@@ -247,6 +264,16 @@ class Hekla:
 
         with Session(self.sessions) as session:
             yield session
+
+    def _record(self, connection: apsw.Connection) -> None:
+        """Have a connection of a session's put on record what it changes.
+
+        Whoever writes before everything is declared, a script that fills tables say, is not.
+        """
+        if self._parts is None and self._starting and self._reflected is None:
+            self.prepare()
+        if self._parts is not None and self._parts.recorded:
+            record(connection, create_log("sqlite"), self._parts.recorded)
 
     def create_tables(self) -> None:
         """Create the tables of all models, and of their metadata, that are not there."""
@@ -275,19 +302,47 @@ class Hekla:
             return
         # Of several workers that start together one creates the tables, and the others wait.
         with self.location.alone():
-            for hook in self._startup_hooks:
-                result = hook()
-                if inspect.isawaitable(result):
-                    await result
+            self._starting = True
+            try:
+                for hook in self._startup_hooks:
+                    result = hook()
+                    if inspect.isawaitable(result):
+                        await result
+            finally:
+                self._starting = False
             self.prepare()
             await self.store.start()
         self._running = True
+        if self.parts.recorded:
+            keeping = Retention(
+                self.store, self.settings.changes_max_age, self.settings.changes_max_rows
+            )
+            self._retention = asyncio.create_task(keeping.keep())
+            self._check_captured()
+
+    def _check_captured(self) -> None:
+        """Say what other programs write that is not put on record, though it should be."""
+        if not self.parts.captured:
+            return
+        connection = self.location.open()
+        try:
+            for found in status(connection, self.parts.captured):
+                if found.state != "captured":
+                    logger.warning(
+                        "%s is %s: run hekla capture --create", found.table, found.state
+                    )
+        finally:
+            connection.close(True)
 
     async def shutdown(self) -> None:
         """Close the database and run the shutdown hooks."""
         if not self._running:
             return
         self._running = False
+        if self._retention is not None:
+            self._retention.cancel()
+            await asyncio.gather(self._retention, return_exceptions=True)
+            self._retention = None
         await self.engine.writer.drain()
         await self.store.close()
         for hook in self._shutdown_hooks:
@@ -376,9 +431,25 @@ class _Parts:
         self.store = open_store(app.location, app.settings)
         self.schema, rules = self._schema(app)
         self.policy = Policy(self.schema, rules)
-        if not app.location.read_only and self.policy.writable:
-            self.store.prepare_writer(log_statements(self.schema, self.store.dialect))
+        self.captured = tables_of(
+            self.schema,
+            [
+                resource
+                for resource, (declaration, _) in zip(self.schema, app._declarations, strict=False)
+                if declaration.entity in app._captured
+            ],
+        )
+        self.recorded: dict[str, list[str]] = {}
+        """The statements that record the changes of each table."""
+        if not app.location.read_only and (self.policy.writable or self.captured):
+            own = create_once(self.store.dialect)
+            self.store.prepare_writer([*own, *log_statements(self.schema, self.store.dialect)])
+            self.recorded = {
+                table.name: capture_statements(table, secret)
+                for table, secret in logged_tables(self.schema).items()
+            }
         self.engine = Engine(self.schema, self.policy, self.store, app.settings, self._hooks(app))
+        self.engine.changes.keep(bool(self.recorded))
         router = Router(app._prefix)
         secret = app.settings.secret or str(app.location)
         self.face = RestFace(self.engine, router, secret, describe=app.openapi, title=app.title)

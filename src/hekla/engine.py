@@ -7,8 +7,8 @@ as the database wrote it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -28,10 +28,13 @@ from hekla.sql.scope import Scope
 from hekla.sql.select import compile_rows, compile_select
 from hekla.store.protocol import Store
 from hekla.writing.hooks import Hooks
-from hekla.writing.work import Precondition, Written
-from hekla.writing.writer import Step, Writer
+from hekla.writing.once import Once
+from hekla.writing.work import Precondition, Work, Written
+from hekla.writing.writer import LIGHT, Step, Writer
 
-__all__ = ["Answer", "Engine", "Plan", "Precondition", "Step", "Written"]
+__all__ = ["Answer", "Engine", "Once", "Plan", "Precondition", "Step", "Unit", "Written"]
+
+T = TypeVar("T")
 
 _decode = msgspec.json.Decoder().decode
 
@@ -95,14 +98,16 @@ class Engine:
         answer: Question | None = None,
         precondition: Precondition | None = None,
         request: str | None = None,
+        once: Once | None = None,
     ) -> Written:
         """Change rows; what was changed is durable, and on record, when this returns.
 
         ``answer`` is how the row that was written shall be told: a selection of ``one`` without
         a condition. ``precondition`` is asked about the row as it was, told in the same way.
-        ``request`` is the id that the change log keeps. Raises Problem; then nothing changed.
+        ``request`` is the id that the change log keeps. With ``once`` a write that was done
+        already is not done again. Raises Problem; then nothing changed.
         """
-        return await self.writer.write(mutation, actor, answer, precondition, request)
+        return await self.writer.write(mutation, actor, answer, precondition, request, once)
 
     async def write_all(
         self,
@@ -111,9 +116,29 @@ class Engine:
         answers: Sequence[Question | None],
         preconditions: Sequence[Precondition | None] | None = None,
         request: str | None = None,
+        once: Once | None = None,
     ) -> list[Written]:
         """Change rows by several mutations, all of them or none; each step sees those before."""
-        return await self.writer.write_all(steps, actor, answers, preconditions, request)
+        return await self.writer.write_all(steps, actor, answers, preconditions, request, once)
+
+    async def transact(
+        self,
+        steps: Callable[[Unit], Coroutine[Any, Any, T]],
+        actor: Actor,
+        *,
+        rows: int = 0,
+        request: str | None = None,
+    ) -> T:
+        """Do several steps in one transaction, all of them or none, and return what they do.
+
+        They wait for nothing but the unit they are given, and may be run more than once.
+        ``rows`` is about how many rows they write.
+        """
+
+        async def run(work: Work) -> T:
+            return await steps(Unit(self, work))
+
+        return await self.writer.transact(run, actor, heavy=rows > LIGHT, request=request)
 
     def stream(self, question: Question, actor: Actor) -> AsyncIterator[list[tuple[Any, ...]]]:
         """The rows one by one, in batches, each a tuple that holds its JSON."""
@@ -152,6 +177,38 @@ class Engine:
             scope.guarded,
             lambda: statement(Scope(self.schema, access, dialect, careful=True)),
         )
+
+
+class Unit:
+    """One transaction of one actor: what is written in it shows to what is read after that."""
+
+    __slots__ = ("_engine", "_work")
+
+    def __init__(self, engine: Engine, work: Work) -> None:
+        self._engine = engine
+        self._work = work
+
+    @property
+    def access(self) -> Access:
+        return self._work.access
+
+    async def write(
+        self,
+        mutation: Mutation,
+        answer: Question | None = None,
+        precondition: Precondition | None = None,
+    ) -> Written:
+        """Change rows; see :meth:`Engine.write`."""
+        return await self._work.run(mutation, answer, precondition)
+
+    async def read(self, question: Question) -> Answer | None:
+        """The answer, or None where the one row that was asked for is not there to be seen."""
+        work = self._work
+        plan = self._engine.plan(question.shape, work.access)
+        # Nobody can run it again if it meets a value that does not fit.
+        sql = plan.careful_sql() if plan.guarded else plan.sql
+        row = await work.tx.fetch(sql, plan.bind(question.values, work.actor))
+        return None if row is None else _answer(plan, row)
 
 
 def _answer(plan: Plan, row: tuple[Any, ...]) -> Answer:

@@ -64,6 +64,9 @@ UNSUPPORTED_MEDIA_TYPE = _code("unsupported_media_type", 415, "The body is of no
 VALIDATION_FAILED = _code("validation_failed", 422, "The document is not valid")
 MISSING_REFERENCE = _code("missing_reference", 422, "The row refers to one that is not there")
 REFUSED = _code("refused", 422, "The application refuses it")
+IDEMPOTENCY_KEY_REUSED = _code(
+    "idempotency_key_reused", 422, "The Idempotency-Key stands for another request"
+)
 CHECK_FAILED = _code("check_failed", 422, "The database refuses the row")
 HEADERS_TOO_LARGE = _code("headers_too_large", 431, "The request headers are too large")
 # The fault is on this side.

@@ -61,6 +61,10 @@ class Settings:
     max_bulk_rows: int = _setting(
         10_000, "Most rows in the array of one request that creates or upserts."
     )
+    idempotency_seconds: float = _setting(
+        86400.0, "Seconds for which the answer to a request with an `Idempotency-Key` is kept."
+    )
+    max_batch_operations: int = _setting(100, "Most operations in one batch.")
     max_query_bytes: int = _setting(16384, "Longest query string, in bytes.")
     max_path_bytes: int = _setting(8192, "Longest path of an address, in bytes.")
     max_header_bytes: int = _setting(65536, "Largest header section of a request, in bytes.")
@@ -90,6 +94,12 @@ class Settings:
         5.0, "Seconds that a statement waits for the lock of another process."
     )
     mmap_bytes: int = _setting(256 << 20, "How much of an SQLite file is read by memory mapping.")
+    changes_max_age: int = _setting(
+        90 * 24 * 3600, "Seconds for which the change log keeps a change; 0: for ever."
+    )
+    changes_max_rows: int = _setting(
+        10_000_000, "Changes that the change log keeps at most, the newest; 0: any number."
+    )
     secret: str = _setting(
         "",
         "Signs cursors; the same for all workers. Without it one is derived from the URL.",

@@ -24,13 +24,14 @@ from hekla.sql.plan import Plan
 from hekla.sql.ties import TieStatements
 from hekla.store.protocol import Store, Transaction
 from hekla.writing.hooks import Hooks, Rehearsal, Unsettled
+from hekla.writing.once import Once, keep, recall
 from hekla.writing.references import Reference, find_references
 from hekla.writing.rows import RowReader
 from hekla.writing.stamps import Stamps
 from hekla.writing.ties import Tie, find_ties
 from hekla.writing.work import Precondition, Work, Written
 
-__all__ = ["Step", "Writer"]
+__all__ = ["LIGHT", "Step", "Writer"]
 
 T = TypeVar("T")
 
@@ -38,7 +39,7 @@ Step = Callable[[Sequence[Written]], Mutation]
 """An operation of a batch, made when those before it are done: it may speak of their results."""
 
 # More rows than this in one write are worked on apart from the event loop.
-_LIGHT = 50
+LIGHT = 50
 
 
 class Writer:
@@ -77,10 +78,12 @@ class Writer:
         answer: Question | None = None,
         precondition: Precondition | None = None,
         request: str | None = None,
+        once: Once | None = None,
     ) -> Written:
         """Do it in a transaction of its own; it is durable when this returns.
 
-        ``answer`` is how the written row shall be told (``one``, without a condition).
+        ``answer`` is how the written row shall be told (``one``, without a condition). With
+        ``once`` it is not done if it was done before.
         Raises Problem; then nothing was changed.
         """
         access = self.policy.access(actor)
@@ -91,8 +94,34 @@ class Writer:
 
         heavy = isinstance(mutation, Update | Delete) and mutation.many
         if not isinstance(mutation, Delete) and mutation.nested:
-            heavy = heavy or size(mutation) > _LIGHT
-        return await self._run(perform, actor, request, heavy)
+            heavy = heavy or size(mutation) > LIGHT
+        if once is None:
+            return await self._run(perform, actor, request, heavy)
+
+        async def listed(tx: Transaction, rehearsal: Rehearsal | None) -> list[Written]:
+            return [await perform(tx, rehearsal)]
+
+        (written,) = await self._run(self._once(listed, actor, once), actor, request, heavy)
+        return written
+
+    def _once(
+        self,
+        perform: Callable[[Transaction, Rehearsal | None], Coroutine[Any, Any, list[Written]]],
+        actor: Actor,
+        once: Once,
+    ) -> Callable[[Transaction, Rehearsal | None], Coroutine[Any, Any, list[Written]]]:
+        """``perform``, unless it was done before: then what became of it."""
+        signature, seconds = self.signature(actor), self.settings.idempotency_seconds
+
+        async def perform_once(tx: Transaction, rehearsal: Rehearsal | None) -> list[Written]:
+            known = await recall(tx, signature, once, seconds)
+            if known is not None:
+                return known
+            written = await perform(tx, rehearsal)
+            await keep(tx, signature, once, written, seconds)
+            return written
+
+        return perform_once
 
     async def write_all(
         self,
@@ -101,6 +130,7 @@ class Writer:
         answers: Sequence[Question | None],
         preconditions: Sequence[Precondition | None] | None = None,
         request: str | None = None,
+        once: Once | None = None,
     ) -> list[Written]:
         """Do all of it in one transaction, one after the other, or nothing."""
         access = self.policy.access(actor)
@@ -113,7 +143,8 @@ class Writer:
                 done.append(await work.run(step(done), answer, precondition))
             return done
 
-        return await self._run(perform, actor, request, len(steps) > _LIGHT)
+        run = perform if once is None else self._once(perform, actor, once)
+        return await self._run(run, actor, request, len(steps) > LIGHT)
 
     async def transact(
         self,

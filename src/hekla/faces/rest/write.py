@@ -8,6 +8,7 @@ from hekla.engine import Engine, Written
 from hekla.errors import METHOD_NOT_ALLOWED, Problem
 from hekla.faces.rest import write_list, write_row
 from hekla.faces.rest.documents import read_document
+from hekla.faces.rest.idempotency import once
 from hekla.faces.rest.operation import Operation
 from hekla.faces.rest.row_documents import Documents
 from hekla.faces.rest.writable import Writable
@@ -38,14 +39,20 @@ class WriteEndpoint:
         write = operation.read(await read_document(request, types) if types else None)
         mutations = write.mutations
         name = request.id if request.has_id else None
+        key = None
+        if request.headers.get("idempotency-key") is not None:
+            key = await once(request)
         if len(mutations) == 1:
-            one = await engine.write(mutations[0], actor, write.answer, write.precondition, name)
+            one = await engine.write(
+                mutations[0], actor, write.answer, write.precondition, name, key
+            )
             return write.tell((one,), request.base)
         written = await engine.write_all(
             [_always(mutation) for mutation in mutations],
             actor,
             [write.answer] * len(mutations),
             request=name,
+            once=key,
         )
         return write.tell(written, request.base)
 

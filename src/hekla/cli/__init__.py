@@ -10,10 +10,12 @@ from collections.abc import Sequence
 import click
 
 import hekla
+from hekla.cli.backup import backup
 from hekla.cli.completion import completion
 from hekla.cli.explain import explain
 from hekla.cli.inspect import inspect
 from hekla.cli.openapi import openapi
+from hekla.cli.restore import restore
 from hekla.cli.routes import routes
 from hekla.cli.serve import serve
 from hekla.errors import OperatorError, Problem
@@ -55,7 +57,7 @@ def commands(traceback: bool) -> None:
     """
 
 
-for _command in (serve, routes, explain, openapi, inspect, completion):
+for _command in (serve, routes, explain, openapi, inspect, backup, restore, completion):
     commands.add_command(_command)
 
 

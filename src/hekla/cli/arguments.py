@@ -9,7 +9,7 @@ from click.shell_completion import CompletionItem
 
 from hekla.cli.target import DATABASE_SUFFIXES, Target, find
 
-__all__ = ["target_argument"]
+__all__ = ["source_argument", "target_argument"]
 
 
 def _find(context: click.Context, _: click.Parameter, value: str | None) -> Target | None:
@@ -40,3 +40,21 @@ target_argument = click.argument(
     shell_complete=_complete,
 )
 """Gives a command its ``target``; OperatorError says what is wrong with what was named."""
+
+
+def _find_one(
+    context: click.Context, parameter: click.Parameter, value: tuple[str, ...]
+) -> Target | None:
+    if len(value) > 1:
+        raise click.UsageError(f"Got unexpected extra argument ({value[1]})", context)
+    return _find(context, parameter, value[0] if value else None)
+
+
+source_argument = click.argument(
+    "target",
+    metavar="[APP|URL|FILE]",
+    nargs=-1,
+    callback=_find_one,
+    shell_complete=_complete,
+)
+"""The same for a command whose last argument is another one: ``hekla backup [APP] FILE``."""

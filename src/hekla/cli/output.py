@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import click
 
-__all__ = ["echo_heading", "echo_json", "echo_table", "echo_warnings", "hide_warnings"]
+__all__ = [
+    "echo_heading",
+    "echo_json",
+    "echo_progress",
+    "echo_table",
+    "echo_warnings",
+    "hide_warnings",
+]
 
 
 def echo_heading(text: str) -> None:
@@ -31,6 +40,24 @@ def echo_table(rows: Iterable[Sequence[str]], *, indent: int = 2) -> None:
 def echo_json(document: Any, *, indent: int | None = 2) -> None:
     """Print a JSON document."""
     click.echo(json.dumps(document, indent=indent, ensure_ascii=False))
+
+
+@contextmanager
+def echo_progress(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Show on the standard error how far something is, if somebody looks on.
+
+    What it gives is called with what is done and what there is in all; both may grow.
+    """
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    with click.progressbar(length=1, label=label, file=sys.stderr) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.length = total
+            bar.update(done - bar.pos)
+
+        yield show
 
 
 def echo_warnings() -> None:

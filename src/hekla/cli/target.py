@@ -17,6 +17,8 @@ from hekla.errors import OperatorError
 
 if TYPE_CHECKING:
     from hekla.app import Hekla
+    from hekla.settings import Settings
+    from hekla.store.location import Location
 
 __all__ = ["AppTarget", "DatabaseTarget", "Target", "find"]
 
@@ -64,6 +66,11 @@ class AppTarget:
             f"{self.label} holds no Hekla app; a line such as "
             'app = Hekla("sqlite:///app.db") makes one'
         )
+
+    def locate(self) -> tuple[Location, Settings]:
+        """Where the app's database is, and its settings. Raises OperatorError."""
+        app = self.load()
+        return app.location, app.settings
 
     def _import(self) -> ModuleType:
         if str(self.folder) not in sys.path:
@@ -133,6 +140,13 @@ class DatabaseTarget:
         app = Hekla(self.url)
         app.reflect(read=everyone)
         return app
+
+    def locate(self) -> tuple[Location, Settings]:
+        """Where the database is, and the settings of the environment. Raises OperatorError."""
+        from hekla.settings import Settings
+        from hekla.store.location import Location
+
+        return Location.parse(self.url), Settings.from_environment()
 
 
 Target = AppTarget | DatabaseTarget

@@ -58,7 +58,7 @@ class ResourceEndpoint:
     ) -> None:
         self.engine = engine
         self.resource = resource
-        self._writes = WriteEndpoint(engine, resource, prefix, documents)
+        self.writes = WriteEndpoint(engine, resource, prefix, documents)
         self._cursors = cursors
         # Shared by all resources, so that its bound holds however many there are.
         self._prepared = prepared
@@ -78,7 +78,7 @@ class ResourceEndpoint:
 
     def __call__(self, request: Request, rest: str) -> Coroutine[Any, Any, Response]:
         if request.method != "GET":
-            return self._writes(request, rest)
+            return self.writes(request, rest)
         if not rest:
             return self._list(request)
         word = self._words.get(rest)

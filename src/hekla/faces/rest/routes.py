@@ -9,6 +9,7 @@ from typing import Any
 from hekla.cache import Cache
 from hekla.engine import Engine
 from hekla.errors import METHOD_NOT_ALLOWED, NOT_FOUND, OperatorError, Problem
+from hekla.faces.rest.batch import Batch
 from hekla.faces.rest.changes import AllChanges
 from hekla.faces.rest.components import readable_relations
 from hekla.faces.rest.cursor import CursorCodec
@@ -84,6 +85,8 @@ class RestFace:
             pages["/changes"] = AllChanges(engine)
         for path, handler in pages.items():
             router.add_page(path, {"GET": handler})
+        if engine.policy.writable:
+            router.add_page("/batch", {"POST": Batch(engine, router)})
         for resource in engine.schema:
             endpoint = ResourceEndpoint(
                 engine, resource, cursors, prepared, documents, router.prefix
@@ -127,6 +130,9 @@ class RestFace:
         if self.engine.changes.tables:
             told = "what happened to everything, for administrators"
             listed.append(Listed(_READ, f"{prefix}/changes", told))
+        if self.engine.policy.writable:
+            told = "several operations, all of them or none"
+            listed.append(Listed(("POST", "OPTIONS"), f"{prefix}/batch", told))
         for path, description in (
             ("/", "the list of resources"),
             ("/docs", "the reference, for people"),

@@ -82,10 +82,16 @@ class ChangeLog:
         self.store = store
         self.settings = settings
         self._plans: Cache[Any, Plan] = Cache(settings.plan_cache_size)
-        self.tables = frozenset(logged_tables(schema)) if policy.writable else frozenset()
+        self.tables: frozenset[sa.Table] = frozenset()
         """The tables whose changes are on record."""
         self._by_table: dict[str, Resource] = {}
-        for resource in schema:
+        self.keep(policy.writable)
+
+    def keep(self, kept: bool) -> None:
+        """Say whether changes are on record at all."""
+        self.tables = frozenset(logged_tables(self.schema)) if kept else frozenset()
+        self._by_table = {}
+        for resource in self.schema:
             if isinstance(resource.table, sa.Table) and resource.table in self.tables:
                 self._by_table.setdefault(resource.table.name, resource)
 

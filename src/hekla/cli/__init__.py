@@ -11,6 +11,8 @@ import click
 
 import hekla
 from hekla.cli.backup import backup
+from hekla.cli.capture import capture
+from hekla.cli.changes import changes
 from hekla.cli.completion import completion
 from hekla.cli.explain import explain
 from hekla.cli.inspect import inspect
@@ -58,6 +60,8 @@ def commands(traceback: bool) -> None:
 
 
 for _command in (serve, routes, explain, openapi, inspect, backup, restore, completion):
+    commands.add_command(_command)
+for _command in (changes, capture):
     commands.add_command(_command)
 
 

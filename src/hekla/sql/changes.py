@@ -11,11 +11,11 @@ is on record as the end of one row and the beginning of another, so a key tells 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import sqlalchemy as sa
 
-from hekla.schema.resource import Schema
+from hekla.schema.resource import Resource, Schema
 from hekla.schema.types import Dialect
 from hekla.sql.plan import sqlalchemy_dialect
 
@@ -29,6 +29,7 @@ __all__ = [
     "drop_capture",
     "log_statements",
     "logged_tables",
+    "tables_of",
     "write_triggers",
 ]
 
@@ -88,8 +89,13 @@ def logged_tables(schema: Schema) -> dict[sa.Table, frozenset[str]]:
     Those of resources that can be written, those between the two ends of a relation, and those
     that the database changes by itself when a row they refer to goes.
     """
+    return tables_of(schema, schema)
+
+
+def tables_of(schema: Schema, resources: Iterable[Resource]) -> dict[sa.Table, frozenset[str]]:
+    """The same of some resources: their tables, and those whose rows follow theirs."""
     found: dict[sa.Table, frozenset[str]] = {}
-    for resource in schema:
+    for resource in resources:
         if not resource.writable or not isinstance(resource.table, sa.Table):
             continue
         columns = [*resource.columns.values(), *resource.hidden.values()]

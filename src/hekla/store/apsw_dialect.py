@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from types import ModuleType
 from typing import Any
 
+import apsw
 import sqlalchemy as sa
 from sqlalchemy import types as sqltypes
 from sqlalchemy.dialects import registry
@@ -102,12 +103,26 @@ class ApswDialect(SQLiteDialect):
 registry.register("sqlite.apsw", __name__, "ApswDialect")
 
 
-def engine_for(url: str | Location, settings: Settings, *, read_only: bool = False) -> sa.Engine:
+def engine_for(
+    url: str | Location,
+    settings: Settings,
+    *,
+    read_only: bool = False,
+    prepare: Callable[[apsw.Connection], None] | None = None,
+) -> sa.Engine:
     """An engine for ``url``, or for the ``location`` of a store whose database it shares.
 
-    Raises OperatorError, when it first connects, for a file that cannot be opened.
+    ``prepare`` is called with a connection each time that somebody takes it. Raises
+    OperatorError, when it first connects, for a file that cannot be opened.
     """
     location = Location.parse(url, read_only=read_only) if isinstance(url, str) else url
-    return sa.create_engine(
+    engine = sa.create_engine(
         "sqlite+apsw://", creator=lambda: apsw_dbapi.connect(location, settings)
     )
+    if prepare is not None:
+
+        def checkout(connection: apsw_dbapi.Connection, *_: object) -> None:
+            prepare(connection.driver_connection)
+
+        sa.event.listen(engine, "checkout", checkout)
+    return engine

@@ -13,9 +13,11 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 from sqlalchemy.orm import Mapped, mapped_column
 
-from hekla import Hekla, OperatorError
+from hekla import Hekla, OperatorError, Settings
 from hekla.schema.build import Declaration, build_schema
 from hekla.schema.resource import Column, Resource
+from hekla.schema.sources.reflect import reflect
+from hekla.store.apsw_dialect import engine_for
 
 
 class Status(enum.Enum):
@@ -341,3 +343,22 @@ def test_a_wrong_option_is_named(case: int) -> None:
         app.prepare()
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_reflected_table_tells_what_fills_it() -> None:
+    """Lengths that SQLite would not keep are asked of what is written all the same."""
+    engine = engine_for("sqlite:///:memory:", Settings())
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, name VARCHAR(3) NOT NULL, b INT DEFAULT 5,"
+            " c INT NOT NULL, d INT AS (b + 1), UNIQUE (c, name), UNIQUE (b))"
+        )
+    table = reflect(engine).resources["t"]
+    engine.dispose()
+    columns = table.columns
+    assert [name for name, each in columns.items() if each.required] == ["name", "c"]
+    assert [name for name, each in columns.items() if each.server_default] == ["id", "b"]
+    assert not columns["d"].settable
+    (check,) = columns["name"].checks
+    assert (check.test("abc"), check.test("abcd")) == (True, False)
+    assert table.uniques == (("id",), ("name", "c"), ("b",))

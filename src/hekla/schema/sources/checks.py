@@ -8,21 +8,25 @@ import sqlalchemy as sa
 
 from hekla.errors import OperatorError
 from hekla.schema.check import CHECKS, Check, Checked
+from hekla.schema.sources.constraints import constraint_checks
 from hekla.schema.sources.defaults import sqlalchemy_dialect
-from hekla.schema.types import Dialect
+from hekla.schema.types import Dialect, Type
 
 __all__ = ["is_closed", "read_checks"]
 
 
-def read_checks(column: sa.Column[Any], dialect: Dialect) -> tuple[Check, ...]:
-    """The checks of the column's type and of its ``info``."""
+def read_checks(column: sa.Column[Any], type_: Type, dialect: Dialect) -> tuple[Check, ...]:
+    """The checks of the column's type, of its ``info`` and of its table's constraints."""
     own = column.type.checks if isinstance(column.type, Checked) else ()
     given = column.info.get(CHECKS, ())
     if not isinstance(given, tuple) or not all(isinstance(check, Check) for check in given):
         raise OperatorError(
             f'the info of the column "{column.name}" holds no checks that bounds() made'
         )
-    return own + _readable(column.type, dialect) + given
+    checks = own + _readable(column.type, dialect) + given
+    told = {check.message for check in checks}
+    found = constraint_checks(column, type_, dialect)
+    return checks + tuple(check for check in found if check.message not in told)
 
 
 def is_closed(declared: sa.types.TypeEngine[Any]) -> bool:

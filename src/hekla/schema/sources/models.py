@@ -131,7 +131,7 @@ def _column(entity: Entity, name: str, stored: sa.ColumnElement[Any], dialect: D
         guarded=isinstance(stored.type, sa.types.NullType),
         has_default=stored.computed is None and _has_default(stored),
         description=stored.comment or stored.doc or "",
-        checks=read_checks(stored, dialect),
+        checks=read_checks(stored, type_, dialect),
         read_only=is_closed(stored.type),
         **read_defaults(stored, type_, dialect, keys, entity.mapper),
     )

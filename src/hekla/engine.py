@@ -8,7 +8,7 @@ as the database wrote it.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -33,8 +33,6 @@ from hekla.writing.work import Precondition, Work, Written
 from hekla.writing.writer import LIGHT, Step, Writer
 
 __all__ = ["Answer", "Engine", "Once", "Plan", "Precondition", "Step", "Unit", "Written"]
-
-T = TypeVar("T")
 
 _decode = msgspec.json.Decoder().decode
 
@@ -123,22 +121,24 @@ class Engine:
 
     async def transact(
         self,
-        steps: Callable[[Unit], Coroutine[Any, Any, T]],
+        steps: Callable[[Unit], Coroutine[Any, Any, list[Written]]],
         actor: Actor,
         *,
         rows: int = 0,
         request: str | None = None,
-    ) -> T:
+        once: Once | None = None,
+    ) -> list[Written]:
         """Do several steps in one transaction, all of them or none, and return what they do.
 
         They wait for nothing but the unit they are given, and may be run more than once.
         ``rows`` is about how many rows they write.
         """
 
-        async def run(work: Work) -> T:
+        async def run(work: Work) -> list[Written]:
             return await steps(Unit(self, work))
 
-        return await self.writer.transact(run, actor, heavy=rows > LIGHT, request=request)
+        heavy = rows > LIGHT
+        return await self.writer.transact(run, actor, heavy=heavy, request=request, once=once)
 
     def stream(self, question: Question, actor: Actor) -> AsyncIterator[list[tuple[Any, ...]]]:
         """The rows one by one, in batches, each a tuple that holds its JSON."""

@@ -148,19 +148,21 @@ class Writer:
 
     async def transact(
         self,
-        work: Callable[[Work], Coroutine[Any, Any, T]],
+        work: Callable[[Work], Coroutine[Any, Any, list[Written]]],
         actor: Actor,
         *,
         heavy: bool = False,
         request: str | None = None,
-    ) -> T:
+        once: Once | None = None,
+    ) -> list[Written]:
         """Run any steps in one transaction."""
         access = self.policy.access(actor)
 
-        async def perform(tx: Transaction, rehearsal: Rehearsal | None) -> T:
+        async def perform(tx: Transaction, rehearsal: Rehearsal | None) -> list[Written]:
             return await work(Work(self, tx, access, actor, rehearsal))
 
-        return await self._run(perform, actor, request, heavy)
+        run = perform if once is None else self._once(perform, actor, once)
+        return await self._run(run, actor, request, heavy)
 
     async def _run(
         self,

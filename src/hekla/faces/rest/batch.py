@@ -22,6 +22,7 @@ from hekla.errors import (
 from hekla.faces.rest.batch_document import Asked, read_batch
 from hekla.faces.rest.documents import read_document
 from hekla.faces.rest.endpoint import ResourceEndpoint
+from hekla.faces.rest.idempotency import once
 from hekla.faces.rest.operation import Write
 from hekla.faces.rest.preconditions import wants_nothing_back
 from hekla.faces.rest.references import fill_body, fill_path, fill_query
@@ -102,9 +103,10 @@ class Batch:
 
     async def __call__(self, request: Request) -> Response:
         asked = read_batch(await read_document(request), self.engine.settings)
+        minimal = wants_nothing_back(request.headers)
         prepared = [self._prepare(request, each, place) for place, each in enumerate(asked)]
 
-        async def steps(unit: Unit) -> list[_Done]:
+        async def steps(unit: Unit) -> list[Written]:
             done: list[_Done] = []
             budget = _Budget(self.engine.settings.max_write_rows)
             for place, each in enumerate(asked):
@@ -114,19 +116,21 @@ class Batch:
                         raise ready
                     step = ready or self._step(request, each, _lookup(done))
                     done.append(await step(unit, budget))
-            return done
+            # As they are told, since that is what is kept for a request that is sent again.
+            return [Written("updated", body=each.result(minimal)) for each in done]
 
         rows = sum(each.rows for each in prepared if isinstance(each, _Step))
         name = request.id if request.has_id else None
         try:
-            done = await self.engine.transact(steps, request.actor, rows=rows, request=name)
+            told = await self.engine.transact(
+                steps, request.actor, rows=rows, request=name, once=await once(request)
+            )
         except OperationFailed:
             raise
         except Problem as problem:
             # A hook is asked outside of the transaction, and knows only the place.
             raise _claimed(problem, asked) from problem
-        minimal = wants_nothing_back(request.headers)
-        body = b"[" + b",".join([each.result(minimal) for each in done]) + b"]"
+        body = b"[" + b",".join([each.body or b"" for each in told]) + b"]"
         headers = [_JSON_HEADER]
         if minimal:
             headers.append(_MINIMAL)

@@ -7,7 +7,7 @@ exactly: the rows as they were told, or these with all of that one request done 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -80,11 +80,16 @@ class Ledger:
         self._open = (mark, operation)
         return mark
 
-    def settle(self, reply: Reply) -> None:
-        """The request was answered. Fails if that is no answer it can have."""
+    def settle(self, reply: Reply, refusals: Collection[int] = ()) -> None:
+        """The request was answered. Fails if that is no answer it can have.
+
+        By ``refusals`` any request is refused whole, for reasons that are not its own.
+        """
         assert self._open is not None
         mark, operation = self._open
         outcome = operation.outcomes.get(reply.status)
+        if outcome is None and reply.status in refusals:
+            outcome = Outcome()
         assert outcome is not None, (mark, operation, reply)
         self._open = None
         self.records[mark] = outcome.records

@@ -19,12 +19,14 @@ class Load:
     """The clients of one database; they outlive the servers. ``seen`` counts kinds by status.
 
     ``failing`` is set once the disk has failed: from then on the server may say so (5xx), and
-    whether such a request was carried out nobody can know.
+    whether such a request was carried out nobody can know. ``refusals`` are statuses by which
+    the server may refuse whatever it is asked; then nothing was carried out.
     """
 
     clients: int
     seed: int
     failing: bool = False
+    refusals: frozenset[int] = frozenset()
     seen: Counter[tuple[str, int]] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -67,7 +69,7 @@ class Load:
                 )
                 if self._is_broken(reply):
                     return
-                ledger.settle(reply)
+                ledger.settle(reply, self.refusals)
                 self.seen[operation.name, reply.status] += 1
                 if self.seen.total() >= self._goal:
                     self._reached.set()

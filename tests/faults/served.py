@@ -18,7 +18,7 @@ from tests.servers import ROOT, free_port
 
 __all__ = ["Served", "served"]
 
-_START_SECONDS = 20
+_START_SECONDS = 60
 
 
 class Served:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from tests.faults.evidence import Evidence
@@ -14,7 +14,7 @@ from tests.faults.operations import NAMES
 from tests.faults.served import Served, served
 from tests.faults.wire import Wire
 
-__all__ = ["SOAK", "Siege"]
+__all__ = ["SOAK", "Ordeal", "Siege"]
 
 SOAK = os.environ.get("HEKLA_SOAK", "") not in ("", "0")
 
@@ -24,6 +24,8 @@ _ANSWERS = (20, 300)
 _SECONDS = (0.0, 0.01)
 # Seconds in which that many answers come on the slowest of machines.
 _PATIENCE = 60
+
+Ordeal = Callable[[Load], Awaitable[None]]
 
 
 class Siege:
@@ -39,10 +41,13 @@ class Siege:
         self._workers = workers
         self._begun = False
 
-    def fall(self, end: Callable[[Served], None]) -> None:
-        """Serve under load until a random moment, then ``end`` it, which has to kill the server."""
+    def fall(self, end: Callable[[Served], None], during: Ordeal | None = None) -> None:
+        """Serve under load until a random moment, then ``end`` it, which has to kill the server.
+
+        ``during`` is what happens to the server meanwhile, under load.
+        """
         with served(self.evidence.path, self.log, self._workers) as server:
-            asyncio.run(self._write_until(server, end))
+            asyncio.run(self._write_until(server, end, during))
 
     def examine(self) -> None:
         """Fail unless the file holds all that was answered, and nothing that was refused."""
@@ -52,21 +57,28 @@ class Siege:
         """Whether operations of every kind were answered."""
         return {name for name, _ in self.load.seen} == NAMES
 
-    async def _write_until(self, server: Served, end: Callable[[Served], None]) -> None:
+    async def _write_until(
+        self, server: Served, end: Callable[[Served], None], during: Ordeal | None
+    ) -> None:
         if not self._begun:
             await _make_counter(server.port)
             self._begun = True
         writing = asyncio.create_task(self.load.run(server.port))
-        reaching = asyncio.create_task(self.load.reach(self.draw.randint(*_ANSWERS)))
-        await asyncio.wait(
-            [writing, reaching], timeout=_PATIENCE, return_when=asyncio.FIRST_COMPLETED
+        living = asyncio.create_task(self._live(during))
+        done, _ = await asyncio.wait(
+            [writing, living], timeout=_PATIENCE, return_when=asyncio.FIRST_COMPLETED
         )
         await asyncio.sleep(self.draw.uniform(*_SECONDS))
-        reached = reaching.done()
-        reaching.cancel()
         end(server)
+        living.cancel()
         await writing
-        assert reached, f"the clients got no answers any more:\n{server.output}"
+        assert living in done, f"the clients got no answers any more:\n{server.output}"
+        living.result()
+
+    async def _live(self, during: Ordeal | None) -> None:
+        if during is not None:
+            await during(self.load)
+        await self.load.reach(self.draw.randint(*_ANSWERS))
 
 
 async def _make_counter(port: int) -> None:

@@ -290,3 +290,16 @@ async def test_an_upsert_obeys_the_rule_of_what_it_comes_to(app: Hekla) -> None:
     assert (await send(app, ANN, "PUT", "/tasks/51", {"title": "x", "owner_id": 2})).status == 403
     assert (await send(app, BEN, "PUT", "/tasks/50", {"title": "x", "owner_id": 2})).status == 404
     assert stored(app) == [*BEFORE, (50, "x", 1, 0)]
+
+
+async def test_replacing_a_row_leaves_alone_what_may_not_be_set(app: Hekla) -> None:
+    """PUT resets what its sender may set, and nothing else: not even to the default."""
+    assert (await send(app, MANAGER, "PATCH", "/tasks/1", {"priority": 3})).status == 200
+    answer = await send(app, ANN, "PUT", "/tasks/1", {"title": "x", "owner_id": 1})
+    assert answer.status == 200
+    assert answer.json()["note"] is None
+    assert stored(app)[0] == (1, "x", 1, 3)
+    assert (
+        await send(app, MANAGER, "PUT", "/tasks/1", {"title": "x", "owner_id": 1})
+    ).status == 200
+    assert stored(app)[0] == (1, "x", 1, 0)

@@ -174,7 +174,12 @@ class Rehearsal:
             return values
         event = self._event(resource, action, values, row, None, at)
         answer = self._ask("before", hooks, event)
-        return values if answer is None else answer
+        if answer is None:
+            return values
+        return {
+            name: None if value is None else resource.column(name).type.adapt(value)
+            for name, value in answer.items()
+        }
 
     def pinned(self, resource: Resource, values: Row) -> Row | None:
         """The new row exactly as the hooks after it were shown it, if they were."""

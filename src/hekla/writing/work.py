@@ -22,13 +22,15 @@ from hekla.errors import (
     LIMIT_EXCEEDED,
     NOT_FOUND,
     PRECONDITION_FAILED,
+    VALIDATION_FAILED,
+    Fault,
     Problem,
 )
 from hekla.policy.access import Access
 from hekla.policy.guard import check_writable
 from hekla.policy.rules import Action
 from hekla.query.ast import And, Compare, Condition
-from hekla.query.mutation import Create, Delete, Mutation, Outcome, Replace, Update, Upsert
+from hekla.query.mutation import Create, Delete, Mutation, Outcome, Replace, Row, Update, Upsert
 from hekla.query.shape import Pattern, Question, Which, which
 from hekla.schema.resource import Resource
 from hekla.sql.mutate import WritePlan
@@ -36,6 +38,7 @@ from hekla.store.constraints import ConstraintFailed
 from hekla.writing.hooks import Rehearsal
 from hekla.writing.nested import create_with, update_with
 from hekla.writing.refusals import explain
+from hekla.writing.rows import pointer
 
 if TYPE_CHECKING:
     from hekla.store.protocol import Transaction
@@ -296,8 +299,26 @@ class Work:
                     raise Problem(NOT_FOUND, f"{resource.title} not found") from problem
                 raise
         check_writable(self.access, resource, "update")
-        change = Update(new.resource, where, new.row, new.nested, version=new.version, at=new.at)
+        row = await self._without_kept(resource, key, new.row, new.at)
+        change = Update(new.resource, where, row, new.nested, version=new.version, at=new.at)
         return await self._update(resource, change, None, key, answer)
+
+    async def _without_kept(
+        self, resource: Resource, key: StoredKey, row: Row, at: str
+    ) -> Mapping[str, Any]:
+        """``row`` for a row that is there: what was written once is left as it is.
+
+        Raises Problem ``validation_failed`` where it would change.
+        """
+        once = [name for name in row if resource.column(name).write_once]
+        if not once:
+            return row
+        current = await self.current(resource, key)
+        message = "may be given only when the row is created"
+        faults = [Fault(pointer(at, n), message) for n in once if row[n] != current.get(n)]
+        if faults:
+            raise Problem(VALIDATION_FAILED, message, errors=faults)
+        return {name: value for name, value in row.items() if name not in once}
 
     def _is_key(self, resource: Resource, problem: Problem) -> bool:
         return {fault.location.rpartition("/")[2] for fault in problem.errors} == {*resource.key}
@@ -309,7 +330,8 @@ class Work:
             create = Create(new.resource, new.row, new.nested, new.at)
             return await self.create(resource, create, answer)
         check_writable(self.access, resource, "update")
-        change = Update(new.resource, where, new.change, new.nested, at=new.at)
+        row = await self._without_kept(resource, key, new.change, new.at)
+        change = Update(new.resource, where, row, new.nested, at=new.at)
         return await self._update(resource, change, None, key, answer)
 
     # Many rows

@@ -299,8 +299,8 @@ class Work:
                     raise Problem(NOT_FOUND, f"{resource.title} not found") from problem
                 raise
         check_writable(self.access, resource, "update")
-        row = await self._without_kept(resource, key, new.row, new.at)
-        change = Update(new.resource, where, row, new.nested, version=new.version, at=new.at)
+        kept = await self._without_kept(resource, key, new.row, new.at)
+        change = Update(new.resource, where, kept, new.nested, version=new.version, at=new.at)
         return await self._update(resource, change, None, key, answer)
 
     async def _without_kept(

@@ -56,13 +56,14 @@ REQUEST_TIMEOUT = _code("request_timeout", 408, "The request took too long to ar
 AMBIGUOUS_KEY = _code("ambiguous_key", 409, "The address fits more than one row")
 ALREADY_EXISTS = _code("already_exists", 409, "There is such a row already")
 STILL_REFERENCED = _code("still_referenced", 409, "Other rows still refer to the row")
+# Not 422: of the document alone nobody can tell.
+MISSING_REFERENCE = _code("missing_reference", 409, "The row refers to one that is not there")
 CHANGES_GONE = _code("changes_gone", 410, "The changes are not kept any more")
 PRECONDITION_FAILED = _code("precondition_failed", 412, "The row is not as it was expected to be")
 BODY_TOO_LARGE = _code("body_too_large", 413, "The request body is too large")
 URI_TOO_LONG = _code("uri_too_long", 414, "The address is too long")
 UNSUPPORTED_MEDIA_TYPE = _code("unsupported_media_type", 415, "The body is of no known type")
 VALIDATION_FAILED = _code("validation_failed", 422, "The document is not valid")
-MISSING_REFERENCE = _code("missing_reference", 422, "The row refers to one that is not there")
 REFUSED = _code("refused", 422, "The application refuses it")
 IDEMPOTENCY_KEY_REUSED = _code(
     "idempotency_key_reused", 422, "The Idempotency-Key stands for another request"

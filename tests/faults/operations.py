@@ -209,7 +209,7 @@ def _note_of_nothing(d: _Draw) -> Operation | None:
     if not d.free_notes:
         return None
     document = {"entry_id": 999999999, "slot": d.random.choice(d.free_notes), "mark": d.mark}
-    return Operation("note of nothing", "POST", "/notes", document, outcomes={422: Outcome()})
+    return Operation("note of nothing", "POST", "/notes", document, outcomes={409: Outcome()})
 
 
 _KINDS: dict[Callable[[_Draw], Operation | None], int] = {

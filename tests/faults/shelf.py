@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import ForeignKey, String
@@ -55,13 +55,16 @@ def build(url: str, settings: Settings) -> Hekla:
 class Call:
     """A request. ``kind`` names a method of Shelf; what it takes depends on the kind.
 
-    ``rows`` are documents, ``number`` an id or a bound. ``expected`` is the representation that
-    the row must still have (If-Match), or None where that does not matter.
+    ``rows`` are documents, ``number`` an id or a bound, ``parts`` the names of parts that come
+    along, ``calls`` the operations of a batch. ``expected`` is the representation that the row
+    must still have (If-Match), or None where that does not matter.
     """
 
     kind: str
     rows: tuple[Mapping[str, Any], ...] = ()
     number: int = 0
+    parts: tuple[str, ...] = ()
+    calls: tuple[Call, ...] = ()
     expected: Row | None = None
 
 
@@ -82,12 +85,38 @@ class Refused(Exception):
 
 
 _Written = tuple[str, str, Any]
+
+
+def _with_parts(call: Call) -> _Written:
+    return "POST", "/items", {**call.rows[0], "parts": _parts(call)}
+
+
+def _more_parts(call: Call) -> _Written:
+    document = {**call.rows[0], "parts": {"create": _parts(call)}}
+    return "PATCH", f"/items/{call.number}", document
+
+
+def _parts(call: Call) -> list[Row]:
+    return [{"name": name} for name in call.parts]
+
+
+def _batch(call: Call) -> _Written:
+    operations = []
+    for each in call.calls:
+        method, path, document = _HTTP[each.kind](each)
+        body = {} if document is None else {"body": document}
+        operations.append({"method": method, "path": path, **body})
+    return "POST", "/batch", operations
+
+
 _HTTP: dict[str, Callable[[Call], _Written]] = {
     "create": lambda call: ("POST", "/items", call.rows[0]),
     "create_many": lambda call: ("POST", "/items", call.rows),
+    "create_with_parts": _with_parts,
     "upsert": lambda call: ("PUT", f"/items?name={call.rows[0]['name']}", call.rows[0]),
     "upsert_many": lambda call: ("POST", "/items?upsert=name", call.rows),
     "update": lambda call: ("PATCH", f"/items/{call.number}", call.rows[0]),
+    "update_with_parts": _more_parts,
     "update_where": lambda call: ("PATCH", f"/items?value__lt={call.number}", call.rows[0]),
     "replace": lambda call: ("PUT", f"/items/{call.number}", call.rows[0]),
     "delete": lambda call: ("DELETE", f"/items/{call.number}", None),
@@ -95,6 +124,7 @@ _HTTP: dict[str, Callable[[Call], _Written]] = {
     "add_part": lambda call: ("POST", "/parts", call.rows[0]),
     "read": lambda call: ("GET", f"/items/{call.number}", None),
     "read_all": lambda call: ("GET", "/items?order_by=id", None),
+    "batch": _batch,
 }
 
 
@@ -115,9 +145,14 @@ class Shelf:
         """How a request is answered, and the rows after it."""
         shelf = copy.deepcopy(self)
         try:
-            return getattr(shelf, call.kind)(call), shelf
+            return shelf.do(call), shelf
         except Refused as refused:
             return refused.answer, self
+
+    def do(self, call: Call) -> Answer:
+        """Carry out a request. Raises Refused; then the shelf may be half changed."""
+        answer: Answer = getattr(self, call.kind)(call)
+        return answer
 
     # Steps
 
@@ -152,6 +187,11 @@ class Shelf:
                 return 200, self._set(number, values)
         return 201, self._insert(values)
 
+    def _add_part(self, values: Mapping[str, Any]) -> Row:
+        number = max(self.parts, default=0) + 1
+        self.parts[number] = {"id": number, **values}
+        return dict(self.parts[number])
+
     def _remove(self, number: int) -> None:
         del self.items[number]
         self.parts = {n: row for n, row in self.parts.items() if row["item_id"] != number}
@@ -160,6 +200,12 @@ class Shelf:
 
     def create(self, call: Call) -> Answer:
         return Answer(201, self._insert(call.rows[0]))
+
+    def create_with_parts(self, call: Call) -> Answer:
+        row = self._insert(call.rows[0])
+        for name in call.parts:
+            self._add_part({"item_id": row["id"], "name": name})
+        return Answer(201, row)
 
     def create_many(self, call: Call) -> Answer:
         return Answer(201, [self._insert(values) for values in call.rows])
@@ -174,6 +220,12 @@ class Shelf:
         self._get(call.number)
         self._expect(call)
         return Answer(200, self._set(call.number, call.rows[0]))
+
+    def update_with_parts(self, call: Call) -> Answer:
+        answer = self.update(call)
+        for name in call.parts:
+            self._add_part({"item_id": call.number, "name": name})
+        return answer
 
     def update_where(self, call: Call) -> Answer:
         found = sorted(n for n, row in self.items.items() if row["value"] < call.number)
@@ -199,13 +251,26 @@ class Shelf:
     def add_part(self, call: Call) -> Answer:
         values = call.rows[0]
         if values["item_id"] not in self.items:
-            raise Refused(422, "missing_reference")
-        number = max(self.parts, default=0) + 1
-        self.parts[number] = {"id": number, **values}
-        return Answer(201, dict(self.parts[number]))
+            raise Refused(409, "missing_reference")
+        return Answer(201, self._add_part(values))
 
     def read(self, call: Call) -> Answer:
         return Answer(200, dict(self._get(call.number)))
 
     def read_all(self, call: Call) -> Answer:
         return Answer(200, [dict(self.items[number]) for number in sorted(self.items)])
+
+    def batch(self, call: Call) -> Answer:
+        """Each operation sees what those before it did; ``$0.id`` is the id that the first made."""
+        answers: list[Answer] = []
+        for each in call.calls:
+            row = each.rows[0] if each.rows else {}
+            if row.get("item_id") == "$0.id":
+                each = replace(each, rows=({**row, "item_id": answers[0].content["id"]},))
+            answers.append(self.do(each))
+        return Answer(200, [_told(answer) for answer in answers])
+
+
+def _told(answer: Answer) -> Row:
+    """What a batch says of one of its operations; headers aside."""
+    return {"status": answer.status} | ({} if answer.content is None else {"body": answer.content})

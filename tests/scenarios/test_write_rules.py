@@ -245,7 +245,7 @@ async def test_a_reference_to_a_row_that_may_not_be_seen_is_missing(app: Hekla) 
     """A project of others is as missing as one that is not there."""
     hidden = await send(app, ANN, "PATCH", "/tasks/1", {"project_id": 2})
     missing = await send(app, ANN, "PATCH", "/tasks/1", {"project_id": 2222})
-    assert hidden.status == missing.status == 422
+    assert hidden.status == missing.status == 409
     assert hidden.json() | {"request_id": ""} == missing.json() | {"request_id": ""}
     assert hidden.json()["errors"][0]["location"] == "/project_id"
     assert (await send(app, ANN, "PATCH", "/tasks/1", {"project_id": 1})).status == 200

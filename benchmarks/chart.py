@@ -1,11 +1,12 @@
 """The chart: bars of requests a second on a log scale, as one small SVG."""
 
 import math
+from collections.abc import Sequence
 from html import escape
 
-from benchmarks.catalog import APPS
+from benchmarks.catalog import APPS, App
 from benchmarks.figures import Results
-from benchmarks.operations import OPERATIONS
+from benchmarks.operations import OPERATIONS, Operation
 
 WIDTH = 860
 LABELS = 210
@@ -25,12 +26,16 @@ STYLE = (
 )
 
 
-def chart(results: Results) -> str:
+def chart(
+    results: Results,
+    apps: Sequence[App] = APPS,
+    operations: Sequence[Operation] = OPERATIONS,
+) -> str:
     """Return the SVG text: a group of bars for each operation that was measured."""
     groups = [
         (operation.title, rows)
-        for operation in OPERATIONS
-        if (rows := _rows(results, operation.name))
+        for operation in operations
+        if (rows := _rows(results, operation.name, apps))
     ]
     rates = [rate for _, rows in groups for _, _, rate in rows]
     low = 10 ** math.floor(math.log10(min(rates)))
@@ -76,9 +81,9 @@ def chart(results: Results) -> str:
     return "\n".join([head, f"<style>{STYLE}</style>", *parts, "</svg>", ""])
 
 
-def _rows(results: Results, operation: str) -> list[tuple[str, str, float]]:
+def _rows(results: Results, operation: str, apps: Sequence[App]) -> list[tuple[str, str, float]]:
     return [
         (app.name, app.title, figures.requests_per_second)
-        for app in APPS
+        for app in apps
         if (figures := results.median(app.name, operation)) is not None
     ]

@@ -1,11 +1,11 @@
 """The report: `RESULTS.md` with its tables and verdicts, the chart, and the raw figures."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.catalog import APPS
+from benchmarks.catalog import APPS, App
 from benchmarks.chart import chart
 from benchmarks.figures import Figures, Results, ratio
 from benchmarks.load import CONNECTIONS
@@ -60,13 +60,13 @@ def markdown(facts: Mapping[str, str], settings: Mapping[str, Any], results: Res
     return "\n\n".join(parts) + "\n"
 
 
-def table(operation: Operation, results: Results) -> list[str]:
+def table(operation: Operation, results: Results, apps: Sequence[App] = APPS) -> list[str]:
     """Return a row for each app that performed `operation`."""
     hekla = results.median("hekla", operation.name)
     limit = results.median("limit", operation.name)
     return [
         row(app.title, figures, limit, None if app.name == "hekla" else hekla)
-        for app in APPS
+        for app in apps
         if (figures := results.median(app.name, operation.name)) is not None
     ]
 

@@ -1,0 +1,1 @@
+"""The write benchmarks: durable creates, updates, a mixed load, and bulk inserts."""

@@ -1,0 +1,7 @@
+"""`python -m benchmarks.writes`."""
+
+import sys
+
+from benchmarks.writes.run import main
+
+sys.exit(main())

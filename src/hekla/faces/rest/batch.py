@@ -319,8 +319,9 @@ def _blamed(place: int, asked: Asked) -> Iterator[None]:
             elif fault.location:
                 # A parameter, which is part of the path here.
                 errors.append(Fault(f"{at}/path", f"{fault.location}: {fault.message}"))
-            elif problem.code is PRECONDITION_FAILED and asked.if_match is not None:
-                errors.append(Fault(f"{at}/if_match", fault.message))
+            elif problem.code is PRECONDITION_FAILED and (asked.if_match or asked.if_none_match):
+                name = "if_match" if asked.if_match is not None else "if_none_match"
+                errors.append(Fault(f"{at}/{name}", fault.message))
             else:
                 errors.append(Fault(at, fault.message))
         raise OperationFailed(problem, place, errors) from problem

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from hekla.store.protocol import Transaction
     from hekla.writing.writer import Writer
 
-__all__ = ["explain"]
+__all__ = ["explain", "left_open"]
 
 
 def _pointer(name: str) -> str:
@@ -64,6 +65,13 @@ async def explain(
             return await _foreign_key(tx, resource, row, at, writer)
 
 
+def left_open(failure: ConstraintFailed) -> Problem:
+    """The Problem for a deferred constraint: only at its end a write turns out to break it."""
+    if failure.kind == "foreign_key":
+        return missing((), "", "")
+    return Problem(CHECK_FAILED, f"The database refuses it: {failure.name or failure.kind}.")
+
+
 def _api_names(failure: ConstraintFailed, resource: Resource) -> list[str]:
     if failure.table and failure.table != getattr(resource.table, "name", None):
         return []
@@ -76,15 +84,19 @@ def _api_names(failure: ConstraintFailed, resource: Resource) -> list[str]:
     return found
 
 
+# The words of an SQL expression that may be names: quoted in any way, or bare; texts are none.
+_NAMES = re.compile(r"""'(?:[^']|'')*'|"((?:[^"]|"")*)"|`([^`]*)`|\[([^]]*)\]|([^\W\d]\w*)""")
+
+
 def _checked_columns(name: str, resource: Resource, by_column: Mapping[str, str]) -> list[str]:
-    """The columns that the check constraint of that name, or text, speaks of."""
+    """The columns that the check constraint of that name, or of that text, speaks of."""
+    text = name
     for constraint in getattr(resource.table, "constraints", ()):
-        if not isinstance(constraint, sa.CheckConstraint):
-            continue
-        text = str(constraint.sqltext)
-        if name in (constraint.name, text):
-            return [by_column[c.name] for c in constraint.columns if c.name in by_column]
-    return []
+        if isinstance(constraint, sa.CheckConstraint) and constraint.name == name:
+            text = str(constraint.sqltext)
+    words = ["".join(found.groups("")).replace('""', '"') for found in _NAMES.finditer(text)]
+    folded = {column.lower(): shown for column, shown in by_column.items()}
+    return list(dict.fromkeys(folded[w.lower()] for w in words if w.lower() in folded))
 
 
 def _faults(names: list[str], at: str, message: str) -> list[Fault]:

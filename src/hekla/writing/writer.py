@@ -22,10 +22,13 @@ from hekla.settings import Settings
 from hekla.sql.mutate import Statements, WritePlan
 from hekla.sql.plan import Plan
 from hekla.sql.ties import TieStatements
+from hekla.store.constraints import ConstraintFailed
 from hekla.store.protocol import Store, Transaction
+from hekla.writing.foreign import Foreign, find_foreign
 from hekla.writing.hooks import Hooks, Rehearsal, Unsettled
 from hekla.writing.once import Once, keep, recall
 from hekla.writing.references import Reference, find_references
+from hekla.writing.refusals import left_open
 from hekla.writing.rows import RowReader
 from hekla.writing.stamps import Stamps
 from hekla.writing.ties import Tie, find_ties
@@ -164,16 +167,39 @@ class Writer:
         run = perform if once is None else self._once(perform, actor, once)
         return await self._run(run, actor, request, heavy)
 
+    async def perform(
+        self,
+        steps: Callable[[Work], Coroutine[Any, Any, T]],
+        actor: Actor,
+        *,
+        request: str | None = None,
+        seconds: float | None = None,
+        hooks: bool = True,
+    ) -> T:
+        """Run many steps in one transaction, apart from the event loop.
+
+        They may take ``seconds``. Without ``hooks`` nobody is asked about them.
+        """
+        access = self.policy.access(actor)
+
+        async def perform(tx: Transaction, rehearsal: Rehearsal | None) -> T:
+            return await steps(Work(self, tx, access, actor, rehearsal))
+
+        return await self._run(perform, actor, request, True, seconds=seconds, hooks=hooks)
+
     async def _run(
         self,
         perform: Callable[[Transaction, Rehearsal | None], Coroutine[Any, Any, T]],
         actor: Actor,
         request: str | None,
         heavy: bool,
+        *,
+        seconds: float | None = None,
+        hooks: bool = True,
     ) -> T:
         """Run ``perform`` in a transaction, until the hooks agree with what it does."""
         signature = None if actor.id is None else self.signature(actor)
-        rehearsal = Rehearsal(self.hooks, actor, request) if self.hooks else None
+        rehearsal = Rehearsal(self.hooks, actor, request) if self.hooks and hooks else None
 
         async def attempt(tx: Transaction) -> T:
             tx.context(signature, request)
@@ -191,9 +217,12 @@ class Writer:
             return result
 
         if rehearsal is None:
-            return await self.store.write(attempt, heavy=heavy)
+            try:
+                return await self.store.write(attempt, heavy=heavy)
+            except ConstraintFailed as failure:
+                raise left_open(failure) from failure
         try:
-            result = await self._settled(attempt, rehearsal, heavy)
+            result = await self._settled(attempt, rehearsal, heavy, seconds)
         finally:
             for name, key in rehearsal.reserved:
                 self._reserved[name].discard(key)
@@ -208,12 +237,15 @@ class Writer:
         attempt: Callable[[Transaction], Coroutine[Any, Any, T]],
         rehearsal: Rehearsal,
         heavy: bool,
+        seconds: float | None,
     ) -> T:
         while True:
             try:
-                return await self.store.write(attempt, heavy=heavy)
+                return await self.store.write(attempt, heavy=heavy, timeout=seconds)
             except Unsettled:
                 await rehearsal.settle()
+            except ConstraintFailed as failure:
+                raise left_open(failure) from failure
 
     async def drain(self) -> None:
         """Wait until the hooks on commit were told of all that was written."""
@@ -380,6 +412,13 @@ class Writer:
         return self._kept(
             ("references", resource.name, access),
             lambda: find_references(self.schema, access, self.store.dialect, resource),
+        )
+
+    def foreign(self, resource: Resource) -> tuple[Foreign, ...]:
+        """The foreign keys of a resource, each with the question whether its row is there."""
+        return self._kept(
+            ("foreign", resource.name),
+            lambda: find_foreign(self.schema, resource, self.store.dialect),
         )
 
     # Relations, for nested writes

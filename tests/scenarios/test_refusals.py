@@ -1,0 +1,122 @@
+"""What a database refuses: each constraint is a Problem that names the field, and no trace."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from hekla import Hekla, everyone
+from tests.scenarios.client import ask
+
+metadata = sa.MetaData()
+rooms = sa.Table(
+    "rooms",
+    metadata,
+    sa.Column("house", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("size/m~2", sa.Integer, key="size"),
+    sa.CheckConstraint('"size/m~2" % 2 = 0', name="even_size"),
+)
+guests = sa.Table(
+    "guests",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("first", sa.Text, nullable=False),
+    sa.Column("last", sa.Text, nullable=False),
+    sa.Column("house", sa.Text),
+    sa.Column("number", sa.Integer),
+    sa.Column("host_id", sa.Integer),
+    sa.UniqueConstraint("first", "last"),
+    sa.ForeignKeyConstraint(["house", "number"], ["rooms.house", "rooms.number"]),
+    sa.ForeignKeyConstraint(["host_id"], ["guests.id"], deferrable=True, initially="DEFERRED"),
+)
+
+
+@pytest.fixture
+async def app(tmp_path: Path) -> AsyncIterator[Hekla]:
+    app = Hekla(f"sqlite:///{tmp_path / 'house.db'}")
+    app.resource(rooms, read=everyone, write=everyone)
+    app.resource(guests, read=everyone, write=everyone)
+    metadata.create_all(app.sessions)
+    with app.sessions.begin() as connection:
+        connection.execute(rooms.insert(), [{"house": "a/b", "number": 1, "size": 4}])
+        connection.execute(
+            guests.insert(), [{"first": "x", "last": "y", "house": "a/b", "number": 1}]
+        )
+        connection.exec_driver_sql(
+            "create trigger no_tens before insert on guests when new.number = 10"
+            " begin select raise(abort, 'there is no room ten'); end"
+        )
+    await app.startup()
+    yield app
+    await app.shutdown()
+
+
+GUEST = {"first": "a", "last": "b"}
+NOWHERE = {"house": "a/b", "number": 2}
+
+
+TAKEN, GONE, IN_USE = "already_exists", "missing_reference", "still_referenced"
+ROOM = "/rooms/a%2Fb,1"
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "document", "status", "code", "locations"),
+    [
+        ("POST", "/guests", {"first": "x", "last": "y"}, 409, TAKEN, ["/first", "/last"]),
+        ("POST", "/guests", {"id": 1, **GUEST}, 409, TAKEN, ["/id"]),
+        ("POST", "/rooms", {"house": "a/b", "number": 1}, 409, TAKEN, ["/house", "/number"]),
+        ("POST", "/rooms", {"house": "c", "number": 1, "size": 3}, 422, "check_failed", ["/size"]),
+        ("PATCH", ROOM, {"size": 3}, 422, "check_failed", ["/size"]),
+        ("POST", "/guests", GUEST | NOWHERE, 409, GONE, ["/house", "/number"]),
+        ("PATCH", "/guests/1", {"number": 2}, 409, GONE, None),
+        ("DELETE", ROOM, ..., 409, IN_USE, None),
+        ("PATCH", ROOM, {"number": 5}, 409, IN_USE, None),
+        ("POST", "/guests", {**GUEST, "host_id": 77}, 409, GONE, None),
+        ("POST", "/guests", {"first": None, "last": "b"}, 422, "validation_failed", ["/first"]),
+        ("POST", "/guests", [GUEST, GUEST], 409, TAKEN, ["/1/first", "/1/last"]),
+        ("POST", "/guests", {**GUEST, "house": "a/b", "number": 10}, 422, "check_failed", []),
+    ],
+)  # fmt: skip
+async def test_a_constraint_names_its_fields(
+    app: Hekla,
+    method: str,
+    target: str,
+    document: Any,
+    status: int,
+    code: str,
+    locations: list[str] | None,
+) -> None:
+    """Status, code and places say what is wrong; nothing was written and nothing is on record."""
+    before = [(await ask(app, name)).json() for name in ("/rooms", "/guests")]
+    answer = await ask(app, target, method=method, document=document)
+    problem = answer.json()
+    assert (answer.status, problem["code"]) == (status, code), problem
+    if locations is not None:
+        assert [fault["location"] for fault in problem.get("errors", ())] == locations
+    assert [(await ask(app, name)).json() for name in ("/rooms", "/guests")] == before
+    with app.sessions.connect() as connection:
+        recorded = "select count(*) from hekla_changes where request is not null or action='update'"
+        assert connection.exec_driver_sql(recorded).scalar_one() == 0
+
+
+async def test_what_a_trigger_refuses_is_told_in_its_words(app: Hekla) -> None:
+    """The text that RAISE gives is for people, so it is passed on."""
+    row = {**GUEST, "house": "a/b", "number": 10}
+    answer = await ask(app, "/guests", method="POST", document=row)
+    assert "there is no room ten" in answer.json()["detail"]
+
+
+async def test_a_deferred_reference_may_be_made_good_within_one_write(app: Hekla) -> None:
+    """Two guests who host each other are created together, in any order."""
+    rows = [
+        {"id": 8, "first": "a", "last": "b", "host_id": 9},
+        {"id": 9, "first": "c", "last": "d", "host_id": 8},
+    ]
+    answer = await ask(app, "/guests", method="POST", document=rows)
+    assert answer.status == 201
+    assert (await ask(app, "/guests/8?include=host")).json()["host"]["id"] == 9

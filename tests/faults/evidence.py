@@ -10,6 +10,7 @@ from typing import Any
 
 import apsw
 
+from hekla.changes.replay import replay
 from tests.faults.ledger import Found
 from tests.faults.load import Load
 
@@ -61,6 +62,21 @@ class Evidence:
         # Nothing is there that no client has asked for.
         assert sum(len(ledger.rows) for ledger in load.ledgers) == len(rows) - 1
 
+    def replay(self) -> None:
+        """Fail unless Hekla's own replay makes the same rows, in tables that were empty."""
+        connection, empty = apsw.Connection(str(self.path)), apsw.Connection("")
+        try:
+            for table in _TABLES:
+                sql = connection.execute("select sql from sqlite_schema where name = ?", (table,))
+                empty.execute(sql.get)
+            assert replay(connection, empty) == self.changes
+            for table, columns in _TABLES.items():
+                made = list(_rows(empty, table, columns))
+                assert made == list(_rows(connection, table, columns))
+        finally:
+            connection.close()
+            empty.close()
+
     def _replay(self, connection: apsw.Connection) -> Counter[str]:
         """Do again what the log says, change by change; each has to fit on what came before.
 
@@ -91,7 +107,7 @@ class Evidence:
 def _rows(
     connection: apsw.Connection, table: str, columns: tuple[str, ...]
 ) -> Iterator[dict[str, Any]]:
-    for row in connection.execute(f"select {', '.join(columns)} from {table}"):
+    for row in connection.execute(f"select {', '.join(columns)} from {table} order by id"):
         yield dict(zip(columns, row, strict=True))
 
 

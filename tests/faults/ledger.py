@@ -8,7 +8,7 @@ exactly: the rows as they were told, or these with all of that one request done 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tests.faults.wire import Reply
@@ -35,7 +35,10 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Operation:
-    """A request, and by status all that may come of it. ``name`` says what kind it is."""
+    """A request, and by status all that may come of it. ``name`` says what kind it is.
+
+    One that is ``once`` has an Idempotency-Key: it is sent again when its answer never came.
+    """
 
     name: str
     method: str
@@ -43,6 +46,7 @@ class Operation:
     document: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
     outcomes: Mapping[int, Outcome] = field(default_factory=dict)
+    once: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,7 @@ class Ledger:
         self.records: dict[str, int] = {}
         self._requests = 0
         self._open: tuple[str, Operation] | None = None
+        self._again: tuple[str, Operation] | None = None
 
     def next_mark(self) -> str:
         """The name of the next request."""
@@ -79,6 +84,11 @@ class Ledger:
         mark = f"{self.client}-{self._requests}"
         self._open = (mark, operation)
         return mark
+
+    def again(self) -> tuple[str, Operation] | None:
+        """The request that has to be sent again under its old name, if there is one."""
+        self._open, self._again = self._again, None
+        return self._open
 
     def settle(self, reply: Reply, refusals: Collection[int] = ()) -> None:
         """The request was answered. Fails if that is no answer it can have.
@@ -97,20 +107,16 @@ class Ledger:
         for key in outcome.changes:
             if key not in self.rows:
                 self.ids.pop(key, None)
-        if isinstance(reply.document, dict | list) and reply.status in (200, 201):
-            self._read(operation, reply.document)
+        if reply.status in (200, 201):
+            for row in _told(reply.document):
+                self._read(operation, row)
 
-    def _read(self, operation: Operation, document: Any) -> None:
-        """Learn the ids of rows, and compare what was told with what is known."""
-        table = operation.target.lstrip("/").partition("?")[0].partition("/")[0]
-        if table not in ("entries", "notes"):
-            return
-        for row in document if isinstance(document, list) else [document]:
-            key = (table, row["slot"])
-            values = self.rows[key]
-            told = (row.get("value", values[0]), row["mark"])
-            assert told == values, (operation, row)
-            assert self.ids.setdefault(key, row["id"]) == row["id"], (operation, row)
+    def _read(self, operation: Operation, row: Mapping[str, Any]) -> None:
+        """Learn the id of a row, and compare what was told with what is known."""
+        key = ("notes" if "entry_id" in row else "entries", row["slot"])
+        values = self.rows[key]
+        assert (row.get("value", values[0]), row["mark"]) == values, (operation, row)
+        assert self.ids.setdefault(key, row["id"]) == row["id"], (operation, row)
 
     def compare(self, found: Found) -> bool:
         """Fail unless what is found is what must be; then go on from there.
@@ -130,6 +136,8 @@ class Ledger:
         for key, number in self.ids.items():
             assert found.ids.get(key, number) == number
         happened = fits[0] != may_be[0]
+        if self._open is not None and self._open[1].once:
+            self._again = (self._open[0], _once_more(self._open[1], happened))
         self._open = None
         self.rows, self.ids, self.records = found.rows, found.ids, {}
         return happened
@@ -145,6 +153,26 @@ class Ledger:
                 for rows, records in may_be
             ],
         }
+
+
+def _once_more(operation: Operation, happened: bool) -> Operation:
+    """What may come of sending it again: if it has happened, its first answer and nothing else."""
+    if not happened:
+        return operation
+    outcomes = {
+        status: Outcome() for status, outcome in operation.outcomes.items() if outcome.records
+    }
+    return replace(operation, outcomes=outcomes)
+
+
+def _told(document: Any) -> list[Mapping[str, Any]]:
+    """The entries and notes of an answer, be it that of a batch."""
+    found = []
+    for each in document if isinstance(document, list) else [document]:
+        row = each.get("body", each) if isinstance(each, dict) else {}
+        if "slot" in row:
+            found.append(row)
+    return found
 
 
 def _kept(records: Mapping[str, int]) -> dict[str, int]:

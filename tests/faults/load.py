@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from tests.faults.ledger import Ledger
+from tests.faults.ledger import Ledger, Operation
 from tests.faults.operations import COUNTER, count, draw
 from tests.faults.wire import Reply, Unanswered, Wire
 
@@ -53,6 +53,9 @@ class Load:
 
     async def _write(self, wire: Wire, ledger: Ledger, random_: random.Random) -> None:
         try:
+            unfinished = ledger.again()
+            if unfinished is not None and not await self._send(wire, ledger, *unfinished):
+                return
             while True:
                 operation = draw(ledger, random_)
                 if random_.random() < 0.1:
@@ -60,21 +63,25 @@ class Load:
                     if self._is_broken(read):
                         return
                     operation = count(read.document["value"], read.headers["etag"])
-                mark = ledger.send(operation)
-                reply = await wire.ask(
-                    operation.method,
-                    operation.target,
-                    operation.document,
-                    {**operation.headers, "X-Request-Id": mark},
-                )
-                if self._is_broken(reply):
+                operation = replace(operation, once=random_.random() < 0.2)
+                if not await self._send(wire, ledger, ledger.send(operation), operation):
                     return
-                ledger.settle(reply, self.refusals)
-                self.seen[operation.name, reply.status] += 1
-                if self.seen.total() >= self._goal:
-                    self._reached.set()
         except Unanswered:
             return
+
+    async def _send(self, wire: Wire, ledger: Ledger, mark: str, operation: Operation) -> bool:
+        """Send a request; returns whether it was answered as by a server that works."""
+        headers = {**operation.headers, "X-Request-Id": mark}
+        if operation.once:
+            headers["Idempotency-Key"] = f'"{mark}"'
+        reply = await wire.ask(operation.method, operation.target, operation.document, headers)
+        if self._is_broken(reply):
+            return False
+        ledger.settle(reply, self.refusals)
+        self.seen[operation.name, reply.status] += 1
+        if self.seen.total() >= self._goal:
+            self._reached.set()
+        return True
 
     def _is_broken(self, reply: Reply) -> bool:
         return self.failing and reply.status >= 500

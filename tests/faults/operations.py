@@ -212,9 +212,63 @@ def _note_of_nothing(d: _Draw) -> Operation | None:
     return Operation("note of nothing", "POST", "/notes", document, outcomes={409: Outcome()})
 
 
+def _create_with_notes(d: _Draw) -> Operation | None:
+    """An entry and its notes, in one document."""
+    if not d.free:
+        return None
+    slot = d.random.choice(d.free)
+    document, values = d.entry(slot)
+    notes = d.random.sample(d.free_notes, min(len(d.free_notes), d.random.randint(1, 3)))
+    document["notes"] = [{"slot": note, "mark": d.mark} for note in notes]
+    changes: dict[Key, Values | None] = {("notes", note): (slot, d.mark) for note in notes}
+    changes["entries", slot] = values
+    done = _done(changes)
+    return Operation("create with notes", "POST", "/entries", document, outcomes={201: done})
+
+
+def _batch(d: _Draw) -> Operation | None:
+    """A new entry and a note of it; another entry changed, and one more deleted."""
+    known = [slot for slot in d.entries if ("entries", slot) in d.ledger.ids]
+    if not d.free or not d.free_notes or len(known) < 2:
+        return None
+    slot, note = d.random.choice(d.free), d.random.choice(d.free_notes)
+    changed, deleted = d.random.sample(known, 2)
+    document, values = d.entry(slot)
+    value = d.value()
+    changes = d.gone([deleted])
+    changes |= {("entries", slot): values, ("notes", note): (slot, d.mark)}
+    changes["entries", changed] = (value, d.mark)
+    operations: list[dict[str, Any]] = [
+        {"method": "POST", "path": "/entries", "body": document},
+        {"method": "POST", "path": "/notes", "body": {"entry_id": "$0.id", "slot": note}},
+        {"method": "PATCH", "path": d.address(changed), "body": {"value": value}},
+        {"method": "DELETE", "path": d.address(deleted)},
+    ]
+    for operation in operations[1:3]:
+        operation["body"]["mark"] = d.mark
+    return Operation("batch", "POST", "/batch", operations, outcomes={200: _done(changes)})
+
+
+def _batch_refused(d: _Draw) -> Operation | None:
+    """A batch whose last operation asks for a slot that is taken: nothing of it is done."""
+    known = d.known()
+    if known is None or not d.free:
+        return None
+    operations = [
+        {"method": "POST", "path": "/entries", "body": d.entry(d.random.choice(d.free))[0]},
+        {"method": "DELETE", "path": d.address(known)},
+        {"method": "PUT", "path": "/entries/999999999", "body": d.entry(known)[0]},
+        {"method": "POST", "path": "/entries", "body": d.entry(known)[0]},
+    ]
+    return Operation("batch refused", "POST", "/batch", operations, outcomes={409: Outcome()})
+
+
 _KINDS: dict[Callable[[_Draw], Operation | None], int] = {
     _create: 20,
     _create_many: 8,
+    _create_with_notes: 8,
+    _batch: 12,
+    _batch_refused: 4,
     _create_taken: 4,
     _create_invalid: 2,
     _upsert: 10,

@@ -20,6 +20,7 @@ def test_killed_in_the_middle_of_load(tmp_path: Path, workers: int, kills: int) 
     for _ in range(kills):
         siege.fall(Served.kill)
         siege.examine()
+    siege.evidence.replay()
     assert siege.has_seen_everything() or workers > 1
     assert siege.evidence.happened > 0 or not SOAK
     assert "Traceback" not in siege.log.read_text(errors="replace")

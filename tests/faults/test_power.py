@@ -32,5 +32,6 @@ def test_power_cut_in_the_middle_of_load(tmp_path: Path, workers: int, cuts: int
             siege.fall(cut)
             drive.mount()
             siege.examine()
+        siege.evidence.replay()
     assert unsynced > 0
     assert siege.evidence.happened > 0 or not SOAK

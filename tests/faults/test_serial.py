@@ -53,30 +53,43 @@ _CHANGES = st.one_of(
     st.fixed_dictionaries({"value": _VALUES}),
     st.fixed_dictionaries({"name": _NAMES}),
 )
+_NONE, _ZERO = st.just(()), st.just(0)
 _PARTS = st.fixed_dictionaries({"item_id": _IDS, "name": _NAMES})
 
 
-def _calls(kind: str, rows: st.SearchStrategy[Any], number: st.SearchStrategy[int]) -> Any:
+_PART_NAMES = st.lists(_NAMES, max_size=2).map(tuple)
+
+
+def _calls(
+    kind: str, rows: Any, number: Any = _ZERO, parts: Any = _NONE
+) -> st.SearchStrategy[Call]:
     several = rows.map(lambda row: row if isinstance(row, tuple) else (row,))
-    return st.builds(Call, st.just(kind), several, number)
+    return st.builds(Call, st.just(kind), several, number, parts)
 
 
-_NONE, _ZERO = st.just(()), st.just(0)
-CALLS = st.one_of(
-    _calls("create", _ROWS, _ZERO),
-    _calls("create_many", _SOME_ROWS, _ZERO),
-    _calls("upsert", _ROWS, _ZERO),
-    _calls("upsert_many", _SOME_ROWS, _ZERO),
+_SINGLE = st.one_of(
+    _calls("create", _ROWS),
+    _calls("create_with_parts", _ROWS, parts=_PART_NAMES),
+    _calls("create_many", _SOME_ROWS),
+    _calls("upsert", _ROWS),
+    _calls("upsert_many", _SOME_ROWS),
     _calls("update", _CHANGES, _IDS),
     _calls("update", _CHANGES, st.integers(1, 3)),
+    _calls("update_with_parts", _CHANGES, _IDS, _PART_NAMES),
     _calls("update_where", _CHANGES, _VALUES),
     _calls("replace", _ROWS, _IDS),
     _calls("delete", _NONE, _IDS),
     _calls("delete_where", _NONE, st.integers(7, 9)),
-    _calls("add_part", _PARTS, _ZERO),
+    _calls("add_part", _PARTS),
     _calls("read", _NONE, _IDS),
-    _calls("read_all", _NONE, _ZERO),
+    _calls("read_all", _NONE),
 )
+_PART_OF_FIRST = st.fixed_dictionaries({"item_id": st.just("$0.id"), "name": _NAMES})
+_BATCHES = st.one_of(
+    st.lists(_SINGLE, min_size=1, max_size=4),
+    st.tuples(_calls("create", _ROWS), _SINGLE, _calls("add_part", _PART_OF_FIRST)),
+)
+CALLS = st.one_of(_SINGLE, _SINGLE, st.builds(Call, st.just("batch"), calls=_BATCHES.map(tuple)))
 TURNS = st.builds(Turn, CALLS, st.integers(0, 1), st.integers(0, 3), st.booleans())
 WAVES = st.lists(st.lists(TURNS, min_size=2, max_size=8), min_size=1, max_size=4)
 
@@ -121,6 +134,8 @@ class Table:
         found = dict(response.headers)
         if "etag" in found and isinstance(content, dict):
             tags[content["id"]] = (found["etag"], content)
+        if call.kind == "batch":
+            content = [{n: each[n] for n in each if n in ("status", "body")} for each in content]
         return Done(name, call, Answer(response.status, content))
 
     def lay(self, tags: dict[int, tuple[str, Row]]) -> tuple[int, Shelf]:

@@ -59,7 +59,7 @@ def ask(app: Running, query: Select | Aggregate, world: World) -> tuple[Any, Any
     return body, answer.total, ""
 
 
-@examples(100)
+@examples(85)
 @given(st.data(), worlds())
 def test_a_selection_finds_what_the_oracle_finds(data: st.DataObject, world: World) -> None:
     """Rows, columns, embedded rows, order, page and count are those of the plain evaluation."""
@@ -78,7 +78,7 @@ def test_a_selection_finds_what_the_oracle_finds(data: st.DataObject, world: Wor
                 assert (code, body, total) == ("", outcome.answer, outcome.total)
 
 
-@examples(50)
+@examples(45)
 @given(st.data(), worlds())
 def test_an_aggregation_finds_what_the_oracle_finds(data: st.DataObject, world: World) -> None:
     """Groups, figures, having, order and page are those of the plain evaluation."""
@@ -99,7 +99,7 @@ def test_an_aggregation_finds_what_the_oracle_finds(data: st.DataObject, world: 
 ALIKE = {"unknown_column", "unknown_relation"}
 
 
-@examples(60)
+@examples(50)
 @given(st.data(), worlds())
 def test_a_url_asks_what_its_query_asks(data: st.DataObject, world: World) -> None:
     """Written in the REST dialect, a query has the same answer."""
@@ -137,7 +137,7 @@ def _cell(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-@examples(25)
+@examples(22)
 @given(st.data(), worlds())
 def test_an_export_holds_the_rows_of_the_list(data: st.DataObject, world: World) -> None:
     """NDJSON has an object a line; CSV the same values, what is nested as JSON."""
@@ -168,7 +168,7 @@ def test_an_export_holds_the_rows_of_the_list(data: st.DataObject, world: World)
                     )
 
 
-@examples(60)
+@examples(50)
 @given(st.data(), worlds())
 def test_a_walk_by_cursor_meets_each_row_once(data: st.DataObject, world: World) -> None:
     """In order, whatever ties and is NULL, and whatever comes and goes between two pages."""

@@ -216,7 +216,7 @@ def conversation(app: Running, url: str, accept: str, actor: Actor) -> list[Said
     return said
 
 
-@examples(90)
+@examples(75)
 @given(st.data(), worlds(indexing=True))
 def test_what_is_hidden_changes_no_answer(data: st.DataObject, world: World) -> None:
     """Hidden rows and values may be any, or none: every answer stays the same to the byte."""
@@ -252,7 +252,7 @@ def closed(world: World) -> dict[str, LeftOut]:
     return left_out
 
 
-@examples(50)
+@examples(45)
 @given(st.data(), worlds(closing=True))
 def test_a_closed_column_is_answered_as_one_that_is_not_there(
     data: st.DataObject, world: World

@@ -15,8 +15,10 @@ import msgspec
 from hekla.actor import Actor
 from hekla.cache import Cache
 from hekla.changes.log import ChangeLog
+from hekla.errors import FORBIDDEN, Problem
 from hekla.policy.access import Access, Policy
-from hekla.policy.guard import guard
+from hekla.policy.guard import check_writable, guard
+from hekla.policy.rules import ADMINISTRATORS
 from hekla.query.ast import Aggregate
 from hekla.query.mutation import Mutation
 from hekla.query.shape import Question, Shape
@@ -28,6 +30,8 @@ from hekla.sql.scope import Scope
 from hekla.sql.select import compile_rows, compile_select
 from hekla.store.protocol import Store
 from hekla.writing.hooks import Hooks
+from hekla.writing.intake import Intake, Options
+from hekla.writing.loading import Loading, Progress
 from hekla.writing.once import Once
 from hekla.writing.work import Precondition, Work, Written
 from hekla.writing.writer import LIGHT, Step, Writer
@@ -89,7 +93,7 @@ class Engine:
             return Answer(row[0])
         return _answer(plan, row)
 
-    async def write(
+    def write(
         self,
         mutation: Mutation,
         actor: Actor,
@@ -97,7 +101,7 @@ class Engine:
         precondition: Precondition | None = None,
         request: str | None = None,
         once: Once | None = None,
-    ) -> Written:
+    ) -> Coroutine[Any, Any, Written]:
         """Change rows; what was changed is durable, and on record, when this returns.
 
         ``answer`` is how the row that was written shall be told: a selection of ``one`` without
@@ -105,7 +109,7 @@ class Engine:
         ``request`` is the id that the change log keeps. With ``once`` a write that was done
         already is not done again. Raises Problem; then nothing changed.
         """
-        return await self.writer.write(mutation, actor, answer, precondition, request, once)
+        return self.writer.write(mutation, actor, answer, precondition, request, once)
 
     async def write_all(
         self,
@@ -139,6 +143,40 @@ class Engine:
 
         heavy = rows > LIGHT
         return await self.writer.transact(run, actor, heavy=heavy, request=request, once=once)
+
+    def intake(
+        self, name: str, actor: Actor, options: Options, header: Sequence[str] | None = None
+    ) -> Intake:
+        """What reads the records of an import into ``name``, for :meth:`load`.
+
+        ``header`` are the columns of a CSV file. Raises Problem where the actor may import
+        nothing, or not these columns.
+        """
+        resource, access = self.schema[name], self.policy.access(actor)
+        if not options.upsert or access.writes(resource, "update") is False:
+            check_writable(access, resource, "create")
+        if options.read_only == "keep" and ADMINISTRATORS.name not in actor.roles:
+            raise Problem(FORBIDDEN, "Only administrators may set what is read-only.")
+        return Intake(resource, access, self.store.dialect, options, header)
+
+    async def load(
+        self,
+        intakes: Sequence[Intake],
+        actor: Actor,
+        *,
+        request: str | None = None,
+        hooks: bool = True,
+        progress: Progress | None = None,
+    ) -> bool:
+        """Write what intakes of several resources have read, whose options are the same.
+
+        What becomes of the rows is in ``outcomes`` of each. False: there were faults, and
+        nothing was kept for that reason. ``progress`` may be called on another thread.
+        """
+        loading = Loading(
+            self.writer, actor, intakes, request=request, hooks=hooks, progress=progress
+        )
+        return await loading.run()
 
     def stream(self, question: Question, actor: Actor) -> AsyncIterator[list[tuple[Any, ...]]]:
         """The rows one by one, in batches, each a tuple that holds its JSON."""

@@ -70,6 +70,16 @@ class Settings:
     max_header_bytes: int = _setting(65536, "Largest header section of a request, in bytes.")
     max_body_bytes: int = _setting(10 << 20, "Largest body of a request, in bytes.")
     body_timeout: float = _setting(30.0, "Seconds that a request's body may take to arrive.")
+    max_import_bytes: int = _setting(1 << 30, "Largest body of an import, unpacked, in bytes.")
+    import_body_timeout: float = _setting(
+        3600.0, "Seconds that the body of an import may take to arrive."
+    )
+    import_timeout: float = _setting(
+        600.0, "Seconds that one transaction of an import may run.", minimum=0.001
+    )
+    max_imports: int = _setting(
+        4, "Imports that may run at once; more are refused with `store_busy`.", minimum=1
+    )
     statement_timeout: float = _setting(
         30.0, "Seconds that one statement (or one batch of an export) may run.", minimum=0.001
     )

@@ -96,13 +96,13 @@ def test_what_gets_smaller(content_type: str, expected: bool) -> None:
 def test_zstd_is_not_offered_where_it_cannot_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a module for it zstd is not among the codings, and looking imports nothing."""
     monkeypatch.setattr(subject, "find_spec", lambda name: None)
-    for cached in (subject.available_codings, subject._zstd_module):
+    for cached in (subject.available_codings, subject.zstd_module):
         cached.cache_clear()
     try:
         assert available_codings() == ("gzip",)
     finally:
         monkeypatch.undo()
-        for cached in (subject.available_codings, subject._zstd_module):
+        for cached in (subject.available_codings, subject.zstd_module):
             cached.cache_clear()
     loaded = "zstandard" in sys.modules
     available_codings()

@@ -8,6 +8,8 @@ import random
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from functools import partial
+from operator import itemgetter
 from typing import Any
 
 import apsw
@@ -15,7 +17,7 @@ import apsw
 from hekla.store.constraints import CONSTRAINT_ERRORS, ConstraintFailed, constraint_failed
 from hekla.store.faults import MovedError, is_busy, problem_of
 from hekla.store.location import Location
-from hekla.store.transaction import SqliteTransaction, over
+from hekla.store.transaction import Context, SqliteTransaction, over
 
 __all__ = ["GroupRunner", "Run", "RunAgain"]
 
@@ -40,6 +42,7 @@ _ENDS = (
     apsw.NoMemError,
     apsw.NotADBError,
 )
+_NOBODY = (None, None)
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -81,13 +84,18 @@ class GroupRunner:
         self._careful = 0
         self._defers = self._checks = False
         self._clock: Callable[[], float] = time.perf_counter
-        self._budget = self._worked = self._began = 0.0
+        self._budget = self._allowed = self._worked = self._began = 0.0
         connection.set_progress_handler(self._is_over, _STEPS)
         # In place of SQLite's own hook, which would checkpoint within the commit.
         connection.set_wal_hook(self._logged)
-        for name in ("hekla_actor", "hekla_request", "hekla_now"):
+        # What these functions give; called for every change, so no code of Python's is in them.
+        self._context = Context()
+        for place, name in enumerate(("hekla_actor", "hekla_request", "hekla_now")):
             connection.create_scalar_function(
-                name, self._function(name), 0, flags=apsw.SQLITE_INNOCUOUS
+                name,
+                partial(itemgetter(place), self._context),
+                0,
+                flags=apsw.SQLITE_INNOCUOUS,
             )
 
     def run(self, group: list[SqliteTransaction], seconds: float, budget: float) -> Run:
@@ -144,15 +152,19 @@ class GroupRunner:
         self._checks = careful and self._defers
         changed = changes()
         end = time.perf_counter() + seconds
+        context = self._context
+        context.begin()
         for number, work in enumerate(group):
             kept = careful and (self._defers or not work.single)
             if kept:
                 execute("savepoint hekla_work")
             if work.begun:
-                work.forget()
+                work.error = work.result = None
             work.begun = True
-            work.execute, work.failed = execute, failed
+            work.execute, work.failed, work.context = execute, failed, context.set
+            context[:2] = _NOBODY
             self._current, self._began = work, 0.0
+            self._allowed = self._budget if work.timeout is None else work.timeout
             try:
                 steps = work.work(work)
                 steps.send(None)
@@ -162,7 +174,7 @@ class GroupRunner:
                 work.error = exc
             else:
                 work.error = _endless(steps)
-            work.execute, self._current = over, None
+            work.execute, work.context, self._current = over, over, None
             if self._lost is not None:
                 return self._without(group, number, self._lost)
             if work.error is None and self._checks and self.connection.status(_DEFERRED)[0]:
@@ -257,8 +269,8 @@ class GroupRunner:
             return self.stopping
         return (
             self.stopping
-            or self._clock() - self._worked > self._budget
-            or time.perf_counter() - self._began > _PATIENCE * self._budget
+            or self._clock() - self._worked > self._allowed
+            or time.perf_counter() - self._began > _PATIENCE * self._allowed
         )
 
     def _logged(self, _: apsw.Connection, __: str, pages: int) -> int:
@@ -268,15 +280,6 @@ class GroupRunner:
     def _ask(self, sql: str, args: tuple[Any, ...]) -> Any:
         rows = self.connection.execute(sql, args).fetchall()
         return rows[0][0] if rows else None
-
-    def _function(self, name: str) -> Callable[..., str | None]:
-        """What the SQL function ``name`` is on this connection: the current work's own."""
-
-        def value(*_: object) -> str | None:
-            work = self._current
-            return None if work is None else getattr(work, name)()
-
-        return value
 
 
 def _endless(steps: Coroutine[Any, Any, Any]) -> Exception:

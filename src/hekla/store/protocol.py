@@ -49,8 +49,8 @@ class Transaction(Protocol):
     def context(self, actor: str | None, request: str | None) -> None:
         """From now on ``hekla_actor()`` and ``hekla_request()`` give these to triggers.
 
-        Until then both are NULL. ``hekla_now()`` is the moment when the work first asked for
-        it: RFC 3339, in UTC, to the microsecond.
+        Until then both are NULL. ``hekla_now()`` is the moment when those began that are written
+        together: RFC 3339, in UTC, to the microsecond.
         """
 
 
@@ -102,6 +102,7 @@ class Store(Protocol):
         *,
         single: bool = False,
         heavy: bool = False,
+        timeout: float | None = None,
     ) -> Awaitable[T]:
         """Run ``work`` in a transaction; what it returns, once that is durable.
 
@@ -111,8 +112,9 @@ class Store(Protocol):
         that is only checked at the end. If the commit fails, nothing of the work is there.
 
         ``single``: it is one statement, or nothing after its first change can fail. ``heavy``:
-        it is known to take longer than the event loop should wait. A caller that is cancelled
-        before the work began takes it back; later it runs on.
+        it is known to take longer than the event loop should wait; ``timeout`` are the seconds
+        it may take then, in place of ``statement_timeout``. A caller that is cancelled before
+        the work began takes it back; later it runs on.
 
         Raises Problem: STORE_BUSY, STORE_FULL, STORE_UNAVAILABLE, STATEMENT_TIMEOUT.
         """

@@ -190,10 +190,11 @@ class SqliteStore:
         *,
         single: bool = False,
         heavy: bool = False,
+        timeout: float | None = None,
     ) -> Awaitable[T]:
         if self._writer is None:
             _not_writable(self._inline is not None)
-        return self._writer.submit(work, single, heavy)
+        return self._writer.submit(work, single, heavy, timeout)
 
     def _open_writer(self) -> apsw.Connection:
         connection = open_connection(

@@ -27,21 +27,15 @@ class SqliteTransaction:
     result: Any = None
     deadline = 0.0
     begun = False
+    timeout: float | None = None
     execute: Callable[..., Any]
     failed: Callable[[Exception, str], Exception]
-    _actor: str | None = None
-    _request: str | None = None
-    _moment: str | None = None
+    context: Callable[[str | None, str | None], None]
 
     def __init__(self, work: Work, single: bool, future: asyncio.Future[Any]) -> None:
         self.work = work
         self.single = single
         self.future = future
-
-    def forget(self) -> None:
-        """Be as one that was not begun yet."""
-        self.error = self.result = None
-        self._actor = self._request = self._moment = None
 
     async def fetch(self, sql: str, args: Sequence[Any] = ()) -> Row | None:
         try:
@@ -58,23 +52,21 @@ class SqliteTransaction:
             raise self.failed(exc, sql) from exc
         return rows
 
-    def context(self, actor: str | None, request: str | None) -> None:
-        self._actor = actor
-        self._request = request
 
-    # What the functions of the same names give to SQL.
+class Context(list[str | None]):
+    """Who writes, by which request, and when: what the functions of these names give to SQL."""
 
-    def hekla_actor(self) -> str | None:
-        return self._actor
+    def __init__(self) -> None:
+        super().__init__((None, None, None))
 
-    def hekla_request(self) -> str | None:
-        return self._request
+    def begin(self) -> None:
+        """From now on it is now."""
+        moment = datetime.now(UTC).replace(tzinfo=None)
+        self[2] = moment.isoformat(timespec="microseconds") + "Z"
 
-    def hekla_now(self) -> str:
-        if self._moment is None:
-            moment = datetime.now(UTC).replace(tzinfo=None)
-            self._moment = moment.isoformat(timespec="microseconds") + "Z"
-        return self._moment
+    def set(self, actor: str | None, request: str | None) -> None:
+        self[0] = actor
+        self[1] = request
 
 
 def over(*_: object) -> NoReturn:

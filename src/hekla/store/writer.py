@@ -63,10 +63,14 @@ class Writer:
         self._contended = 0
         self._wrote = False
 
-    def submit(self, work: Work, single: bool, heavy: bool) -> asyncio.Future[Any]:
+    def submit(
+        self, work: Work, single: bool, heavy: bool, timeout: float | None = None
+    ) -> asyncio.Future[Any]:
         """What ``work`` will return, once that is durable."""
         future = self._loop.create_future()
         transaction = SqliteTransaction(work, single, future)
+        if timeout is not None:
+            transaction.timeout = timeout
         if self._runner.stopping:
             raise _closing()
         (self._heavy if heavy else self._light).append(transaction)

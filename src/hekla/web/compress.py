@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from hekla.web.body import close_stream
 
-__all__ = ["SMALLEST", "available_codings", "compress", "compress_stream", "pays"]
+__all__ = ["SMALLEST", "available_codings", "compress", "compress_stream", "pays", "zstd_module"]
 
 # Below this a body fits into one packet anyway.
 SMALLEST = 1_400
@@ -44,7 +44,7 @@ class _Compressor(Protocol):
 @cache
 def available_codings() -> tuple[str, ...]:
     """The codings this process can make, the best first; nothing is imported to find out."""
-    return ("zstd", "gzip") if _zstd_module() else ("gzip",)
+    return ("zstd", "gzip") if zstd_module() else ("gzip",)
 
 
 @cache
@@ -83,7 +83,7 @@ async def compress_stream(pieces: AsyncIterator[bytes], coding: str) -> AsyncIte
 def _compressor(coding: str) -> _Compressor:
     if coding == "gzip":
         return zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, 31)
-    module = import_module(_zstd_module())
+    module = import_module(zstd_module())
     compressor: Any = module.ZstdCompressor(level=_ZSTD_LEVEL)
     stream: _Compressor = compressor.compressobj() if module.__name__ == "zstandard" else compressor
     return stream
@@ -93,7 +93,7 @@ def _zstd_packer() -> Callable[[bytes], bytes]:
     """What packs a whole body: one for each thread, since making it costs more than using it."""
     packer: Any = getattr(_of_thread, "packer", None)
     if packer is None:
-        module = import_module(_zstd_module())
+        module = import_module(zstd_module())
         compressor: Any = module.ZstdCompressor(level=_ZSTD_LEVEL)
         packer = compressor.compress
         if module.__name__ != "zstandard":
@@ -104,7 +104,7 @@ def _zstd_packer() -> Callable[[bytes], bytes]:
 
 
 @cache
-def _zstd_module() -> str:
+def zstd_module() -> str:
     """The module that makes zstd: the standard library's since 3.14, else the extra's."""
     if sys.version_info >= (3, 14) and find_spec("compression.zstd"):
         return "compression.zstd"

@@ -14,7 +14,7 @@ from hekla.settings import Settings
 from hekla.web.body import close_stream
 from hekla.web.headers import Headers, HeaderView
 
-__all__ = ["ClientLeft", "Request", "too_slow"]
+__all__ = ["ClientLeft", "Request", "too_large", "too_slow"]
 
 # What may be taken over from a client: it goes into headers and logs.
 _WELL_FORMED_ID = re.compile(r"[A-Za-z0-9._~+/=:-]{1,128}")
@@ -145,18 +145,21 @@ class Request:
         """The body as it comes in, without bounds. Adapters bring their own."""
         return _one_chunk(self._body or b"")
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(
+        self, most: str = "max_body_bytes", within: str = "body_timeout"
+    ) -> AsyncIterator[bytes]:
         """The body piece by piece, bounded in size and in the whole time it may take.
 
-        Raises Problem ``body_too_large`` or ``request_timeout``, ClientLeft if it broke off.
+        ``most`` and ``within`` name the settings of the bounds. Raises Problem
+        ``body_too_large`` or ``request_timeout``, ClientLeft if it broke off.
         """
-        settings = self.settings
+        largest: int = getattr(self.settings, most)
+        patience: float = getattr(self.settings, within)
         announced = _length(self.headers.get("content-length"))
-        if announced is not None and announced > settings.max_body_bytes:
-            raise _too_large(settings)
+        if announced is not None and announced > largest:
+            raise too_large(largest, most)
         received = 0
         clock = asyncio.get_running_loop().time
-        patience = settings.body_timeout
         pieces = self._receive()
         try:
             while True:
@@ -166,14 +169,14 @@ class Request:
                         # Not anext(): what Granian hands out cannot be wrapped by it.
                         piece = await pieces.__anext__()
                 except TimeoutError:
-                    raise too_slow(settings) from None
+                    raise too_slow(self.settings, within) from None
                 except StopAsyncIteration:
                     break
                 # Only waiting for the client counts, not what is done with the pieces.
                 patience -= clock() - asked
                 received += len(piece)
-                if received > settings.max_body_bytes:
-                    raise _too_large(settings)
+                if received > largest:
+                    raise too_large(largest, most)
                 if piece:
                     yield piece
         finally:
@@ -207,20 +210,20 @@ async def _one_chunk(body: bytes) -> AsyncIterator[bytes]:
 _CLOSE = {"connection": "close"}
 
 
-def _too_large(settings: Settings) -> Problem:
+def too_large(largest: int, setting: str) -> Problem:
+    """The answer to a client whose body is over the bound that a setting makes."""
     return Problem(
         BODY_TOO_LARGE,
-        f"The request body is larger than {settings.max_body_bytes} bytes"
-        " (setting max_body_bytes).",
+        f"The request body is larger than {largest} bytes (setting {setting}).",
         headers=_CLOSE,
     )
 
 
-def too_slow(settings: Settings) -> Problem:
+def too_slow(settings: Settings, setting: str = "body_timeout") -> Problem:
     """The answer to a client whose body does not arrive in time."""
     return Problem(
         REQUEST_TIMEOUT,
-        f"The request body did not arrive within {settings.body_timeout:g} seconds"
-        " (setting body_timeout).",
+        f"The request body did not arrive within {getattr(settings, setting):g} seconds"
+        f" (setting {setting}).",
         headers=_CLOSE,
     )

@@ -299,6 +299,15 @@ class Rehearsal:
         return self.hooks._hooks.get(("on_commit", event.action, event.resource), ())
 
     @property
+    def news(self) -> int:
+        """How many writes hooks on commit would be told of."""
+        return len(self._news)
+
+    def forget(self, news: int) -> None:
+        """Keep only the first ``news`` of them: the others were undone."""
+        del self._news[news:]
+
+    @property
     def has_news(self) -> bool:
         return bool(self._news)
 

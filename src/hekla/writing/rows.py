@@ -157,6 +157,10 @@ class RowReader:
             _refuse(faults)
         return row
 
+    def strangers(self, names: Sequence[str]) -> list[Fault]:
+        """A fault for each of these columns that no new row may be given."""
+        return self._strangers(self._create, dict.fromkeys(names), "", ())
+
     def check(self, row: Mapping[str, Any], at: str = "") -> None:
         """Ask the resource's own validators about a whole row; Problem if one refuses it.
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any, TypeVar, cast
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar, cast
 
 import sqlalchemy as sa
 
@@ -43,6 +43,13 @@ Step = Callable[[Sequence[Written]], Mutation]
 
 # More rows than this in one write are worked on apart from the event loop.
 LIGHT = 50
+
+
+class Prepared(NamedTuple):
+    """A statement that writes a row, and the foreign keys that are looked at before it runs."""
+
+    plan: WritePlan
+    references: tuple[Reference, ...]
 
 
 class Writer:
@@ -91,9 +98,9 @@ class Writer:
         """
         access = self.policy.access(actor)
 
-        async def perform(tx: Transaction, rehearsal: Rehearsal | None) -> Written:
+        def perform(tx: Transaction, rehearsal: Rehearsal | None) -> Coroutine[Any, Any, Written]:
             work = Work(self, tx, access, actor, rehearsal)
-            return await work.run(mutation, answer, precondition)
+            return work.run(mutation, answer, precondition)
 
         heavy = isinstance(mutation, Update | Delete) and mutation.many
         if not isinstance(mutation, Delete) and mutation.nested:
@@ -199,12 +206,31 @@ class Writer:
     ) -> T:
         """Run ``perform`` in a transaction, until the hooks agree with what it does."""
         signature = None if actor.id is None else self.signature(actor)
-        rehearsal = Rehearsal(self.hooks, actor, request) if self.hooks and hooks else None
+        if self.hooks and hooks:
+            rehearsal = Rehearsal(self.hooks, actor, request)
+            return await self._rehearse(perform, rehearsal, signature, heavy, seconds)
+
+        def attempt(tx: Transaction) -> Coroutine[Any, Any, T]:
+            tx.context(signature, request)
+            return perform(tx, None)
+
+        try:
+            return await self.store.write(attempt, heavy=heavy, timeout=seconds)
+        except ConstraintFailed as failure:
+            raise left_open(failure) from failure
+
+    async def _rehearse(
+        self,
+        perform: Callable[[Transaction, Rehearsal | None], Coroutine[Any, Any, T]],
+        rehearsal: Rehearsal,
+        signature: str | None,
+        heavy: bool,
+        seconds: float | None,
+    ) -> T:
+        request = rehearsal.request
 
         async def attempt(tx: Transaction) -> T:
             tx.context(signature, request)
-            if rehearsal is None:
-                return await perform(tx, None)
             rehearsal.begin()
             try:
                 result = await perform(tx, rehearsal)
@@ -216,11 +242,6 @@ class Writer:
             rehearsal.end()
             return result
 
-        if rehearsal is None:
-            try:
-                return await self.store.write(attempt, heavy=heavy)
-            except ConstraintFailed as failure:
-                raise left_open(failure) from failure
         try:
             result = await self._settled(attempt, rehearsal, heavy, seconds)
         finally:
@@ -316,11 +337,14 @@ class Writer:
         names: tuple[str, ...],
         given: tuple[str, ...],
         answer: Question | None,
-    ) -> WritePlan:
+    ) -> Prepared:
         shape = None if answer is None else answer.shape
         return self._kept(
             ("insert", resource.name, access, names, given, shape),
-            lambda: self._statements(access, resource).insert(names, given, _select(shape)),
+            lambda: Prepared(
+                self._statements(access, resource).insert(names, given, _select(shape)),
+                self.references(access, resource),
+            ),
         )
 
     def update(
@@ -333,12 +357,15 @@ class Writer:
         merge: frozenset[str],
         versioned: bool,
         answer: Question | None,
-    ) -> WritePlan:
+    ) -> Prepared:
         shape = None if answer is None else answer.shape
         return self._kept(
             ("update", resource.name, access, names, given, pattern, merge, versioned, shape),
-            lambda: self._statements(access, resource).update(
-                names, given, pattern, _select(shape), merge=merge, versioned=versioned
+            lambda: Prepared(
+                self._statements(access, resource).update(
+                    names, given, pattern, _select(shape), merge=merge, versioned=versioned
+                ),
+                self.references(access, resource),
             ),
         )
 

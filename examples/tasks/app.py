@@ -1,4 +1,4 @@
-"""A task manager: typed models, who may read them, and sample data on the first start."""
+"""A task manager: typed models, which everyone may read and write, and some data to begin with."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -53,9 +53,9 @@ class Comment(Base):
 
 
 app = Hekla("sqlite:///tasks.db")
-app.resource(Task, read=everyone, search=["title", "description"])
+app.resource(Task, read=everyone, write=everyone, search=["title", "description"])
 for model in (User, Project, Label, Comment):
-    app.resource(model, read=everyone)
+    app.resource(model, read=everyone, write=everyone)
 
 
 @app.on_startup

@@ -328,9 +328,7 @@ class Hekla:
         try:
             for found in status(connection, self.parts.captured):
                 if found.state != "captured":
-                    logger.warning(
-                        "%s is %s: run hekla capture --create", found.table, found.state
-                    )
+                    logger.warning("%s is %s: run hekla capture --create", found.table, found.state)
         finally:
             connection.close(True)
 
@@ -407,6 +405,7 @@ class Hekla:
             title=self.title,
             version=self.version,
             prefix=self._prefix,
+            recorded={each.name for each in parts.schema if parts.engine.changes.holds(each)},
         )
 
     async def explain(self, method: str, target: str, actor: Actor = ANONYMOUS) -> Explanation:

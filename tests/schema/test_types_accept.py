@@ -457,7 +457,12 @@ def test_what_is_accepted_is_described() -> None:
     assert text["type"] == "string"
     price = type_of(sa.Numeric(5, 2), "postgresql").input_schema()["anyOf"]
     assert price[0] == {"type": "string", "pattern": r"^-?[0-9]{1,3}(?:\.[0-9]{1,2})?$"}
-    assert price[1] == {"type": "number", "exclusiveMinimum": -1000, "exclusiveMaximum": 1000}
+    assert price[1] == {
+        "type": "number",
+        "multipleOf": 0.01,
+        "exclusiveMinimum": -1000,
+        "exclusiveMaximum": 1000,
+    }
     title = type_of(sa.String(5), "sqlite").input_schema()
     assert (title["type"], title["maxLength"]) == ("string", 5)
 
@@ -471,11 +476,15 @@ DESCRIBED: list[Kind] = [
     sa.Date(),
     sa.Time(),
     sa.DateTime(),
+    sa.Interval(),
+    sa.LargeBinary(6),
+    sa.Numeric(8, 2),
 ]
 VALIDATED: list[Any] = [
     0, -1, True, None, "", "a", "b", "12", "-7", str(BIG - 2), "0", "01", "abcdef", "äöü", "a\0",
     "2026-01-31", "0000-01-01", "2026-01-31T09:30:00Z", "2026-01-31T09:30:00.1234567Z",
     "2026-01-31t23:59:59.5+23:59", "09:30", "24:00", "09:30:00.123456", 1.5, [], {}, 2**53, 2**64,
+    "P99999DT999999H", "-PT0.5S", "P1W", "P", "AP8=", "AP8", "_-8=", "AAAAAAAA", "1.25", "1.255",
 ]  # fmt: skip
 
 

@@ -26,7 +26,7 @@ from hekla.actor import ANONYMOUS, Actor
 from hekla.policy.rules import ADMINISTRATORS, Action, Role, Rule, Rules, SignedIn
 from hekla.schema.resource import Column, Relation, Resource, Schema
 
-__all__ = ["Access", "Policy"]
+__all__ = ["ACTIONS", "Access", "Policy"]
 
 
 def _decide(rule: Rule, signed_in: bool, roles: frozenset[str]) -> Rule | bool:
@@ -104,7 +104,7 @@ def _alive(resource: Resource, rule: Rule | bool) -> Rule | bool:
     return alive if rule is True else sa.and_(alive, rule)
 
 
-_ACTIONS: tuple[Action, ...] = ("create", "update", "delete")
+ACTIONS: tuple[Action, ...] = ("create", "update", "delete")
 
 
 class Access:
@@ -144,7 +144,7 @@ class Access:
             self._masks[resource.name] = MappingProxyType(
                 {name: rule for name, rule in decided.items() if not isinstance(rule, bool)}
             )
-            for action in _ACTIONS:
+            for action in ACTIONS:
                 rule = _decide(of_resource.of(action), signed_in, roles)
                 self._writes[resource.name, action] = rule if resource.writable else False
             self._write_columns[resource.name] = MappingProxyType(
@@ -194,9 +194,14 @@ class Access:
         """Which rows may be created, changed or deleted: all, none, or those it holds for."""
         return self._writes[resource.name, action]
 
+    @property
+    def administrator(self) -> bool:
+        """Whether it is that of administrators, who may read the whole change log."""
+        return _decide(ADMINISTRATORS, self.signed_in, self.roles) is True
+
     def writable(self, resource: Resource) -> bool:
         """Whether anything of the resource may be written at all."""
-        return any(self._writes[resource.name, action] is not False for action in _ACTIONS)
+        return any(self._writes[resource.name, action] is not False for action in ACTIONS)
 
     def settable(self, resource: Resource) -> Mapping[str, Column]:
         """The columns that may be written, in some rows at least."""
@@ -246,18 +251,17 @@ class Policy:
             spoken += of_resource.all()
         # Roles that no rule mentions must not multiply plans: a token may carry any number.
         self.roles = roles_of(spoken)
-        self.writable = any(
-            resource.writable and any(self._may_write(resource, action) for action in _ACTIONS)
-            for resource in schema
-        )
+        self.writable = any(self.actions(resource) for resource in schema)
         """Whether anybody may write anything."""
         self._accesses: dict[tuple[bool, frozenset[str]], Access] = {}
         self._tables = tables_of(spoken)
         self._anonymous = self.access(Actor())
 
-    def _may_write(self, resource: Resource, action: Action) -> bool:
+    def actions(self, resource: Resource) -> frozenset[Action]:
+        """What somebody may do with rows of the resource."""
         rules = self.rules.get(resource.name, Rules())
-        return not isinstance(rules.of(action), False_)
+        allowed = (a for a in ACTIONS if not isinstance(rules.of(a), False_))
+        return frozenset(allowed) if resource.writable else frozenset()
 
     def access(self, actor: Actor) -> Access:
         """What ``actor`` may see; the same object for all actors who may see the same."""

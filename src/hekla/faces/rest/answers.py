@@ -10,7 +10,18 @@ from hekla.faces.rest.components import readable_relations
 from hekla.policy.access import Access
 from hekla.schema.resource import Column, Resource
 
-__all__ = ["HEADERS", "PROBLEM", "problem_responses", "responses_for", "row_schema"]
+__all__ = [
+    "HEADERS",
+    "ITEM_HEADERS",
+    "LIST_HEADERS",
+    "PAGE_HEADERS",
+    "PROBLEM",
+    "nullable",
+    "problem_responses",
+    "refer_header",
+    "responses_for",
+    "row_schema",
+]
 
 _PROBLEM_TYPE = "application/problem+json"
 
@@ -21,8 +32,14 @@ _NAMES = {
     "403": "Forbidden",
     "404": "NotFound",
     "406": "NotAcceptable",
-    "409": "AmbiguousKey",
+    "408": "RequestTimeout",
+    "409": "Conflict",
+    "410": "ChangesGone",
+    "412": "PreconditionFailed",
+    "413": "BodyTooLarge",
     "414": "UriTooLong",
+    "415": "UnsupportedMediaType",
+    "422": "NotValid",
     "431": "HeadersTooLarge",
     "5XX": "Failure",
 }
@@ -62,8 +79,18 @@ HEADERS: dict[str, Any] = {
         "description": "The next and the previous page (RFC 8288).",
         "schema": {"type": "string"},
     },
+    "Location": {
+        "description": "The address of the new row.",
+        "schema": {"type": "string"},
+    },
+    "PreferenceApplied": {
+        "description": "What the answer leaves out, as `Prefer` asked (RFC 7240).",
+        "schema": {"type": "string", "const": "return=minimal"},
+    },
     "XTotalCount": {
-        "description": "How many rows all pages have; with `count=exact` only.",
+        "description": (
+            "How many rows all pages have, with `count=exact` only; or how many were written."
+        ),
         "schema": {"type": "integer", "minimum": 0},
     },
     "XNextCursor": {
@@ -73,18 +100,19 @@ HEADERS: dict[str, Any] = {
 }
 
 
-def _header(name: str) -> dict[str, str]:
+def refer_header(name: str) -> dict[str, str]:
+    """A reference to a shared header."""
     return {"$ref": f"#/components/headers/{name}"}
 
 
 LIST_HEADERS = {
-    "ETag": _header("ETag"),
-    "Link": _header("Link"),
-    "X-Total-Count": _header("XTotalCount"),
-    "X-Next-Cursor": _header("XNextCursor"),
+    "ETag": refer_header("ETag"),
+    "Link": refer_header("Link"),
+    "X-Total-Count": refer_header("XTotalCount"),
+    "X-Next-Cursor": refer_header("XNextCursor"),
 }
-PAGE_HEADERS = {"ETag": _header("ETag"), "Link": _header("Link")}
-ITEM_HEADERS = {"ETag": _header("ETag")}
+PAGE_HEADERS = {"ETag": refer_header("ETag"), "Link": refer_header("Link")}
+ITEM_HEADERS = {"ETag": refer_header("ETag")}
 
 
 def problem_responses() -> dict[str, Any]:
@@ -92,7 +120,7 @@ def problem_responses() -> dict[str, Any]:
     found: dict[str, Any] = {
         _NAMES["304"]: {
             "description": "The answer is the one that If-None-Match names.",
-            "headers": {"ETag": _header("ETag")},
+            "headers": {"ETag": refer_header("ETag")},
         }
     }
     for status, name in _NAMES.items():
@@ -116,10 +144,12 @@ def responses_for(statuses: Iterable[str]) -> dict[str, Any]:
     return {status: {"$ref": f"#/components/responses/{_NAMES[status]}"} for status in statuses}
 
 
-def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
+def nullable(schema: dict[str, Any]) -> dict[str, Any]:
     """``schema``, or null."""
     if "anyOf" in schema:
         return {**schema, "anyOf": [*schema["anyOf"], {"type": "null"}]}
+    if "allOf" in schema:
+        return {"anyOf": [schema, {"type": "null"}]}
     if "type" not in schema:
         return schema
     nullable = {**schema, "type": [schema["type"], "null"]}
@@ -131,7 +161,7 @@ def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
 def _column_schema(column: Column, masked: bool) -> dict[str, Any]:
     schema = column.type.schema(column.guarded)
     if column.nullable or masked or column.guarded:
-        schema = _nullable(schema)
+        schema = nullable(schema)
     if column.guarded and "type" not in schema and column.type.name != "any":
         schema["description"] = f"Declared as {column.type.name}; given as the database holds it."
     if column.description:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from hekla.faces.rest.grammar import quote_name
 from hekla.faces.rest.values import escape_pattern
 from hekla.policy.access import Access
+from hekla.policy.rules import Action
 from hekla.query.ast import LOOKUPS
+from hekla.schema.names import path_segment
 from hekla.schema.resource import Column, Relation, Resource
 from hekla.settings import Settings
+from hekla.writing.ties import Tie
 
 __all__ = ["MOST_PLAIN", "Components", "Described", "alternatives", "written_name"]
 
@@ -42,9 +46,11 @@ class Components:
             wanted = f"{name}{number}"
         return self.schema(wanted, schema)
 
-    def parameter(self, key: str, name: str, schema: Any, **more: Any) -> dict[str, Any]:
-        """A reference to a parameter of the query string."""
-        parameter = {"name": name, "in": "query", **more, "schema": schema}
+    def parameter(
+        self, key: str, name: str, schema: Any, *, place: str = "query", **more: Any
+    ) -> dict[str, Any]:
+        """A reference to a parameter, of the query string as a rule."""
+        parameter = {"name": name, "in": place, **more, "schema": schema}
         self.parameters.setdefault(key, parameter)
         return {"$ref": f"#/components/parameters/{key}"}
 
@@ -58,19 +64,37 @@ class Described:
     settings: Settings
     components: Components
     schema: str
-    list_operation: str
-    row_operation: str
-    figures_operation: str
+    operations: Mapping[str, str]
+    """The identifier of each operation: of ``list``, ``read``, ``create`` and so on."""
     columns: Mapping[str, Column]
     parameters: Mapping[str, str]
     """The end of the component name of each column's filter."""
     key: Mapping[str, str] = field(default_factory=dict)
     """The name of each column of the key in the template of the path."""
+    actions: frozenset[Action] = frozenset()
+    """What may be done with some rows at least."""
+    settable: Mapping[str, Column] = field(default_factory=lambda: MappingProxyType({}))
+    ties: Mapping[str, Tie] = field(default_factory=lambda: MappingProxyType({}))
+    recorded: bool = False
+    """Whether its changes are on record."""
 
     @property
     def plain(self) -> bool:
         """Whether each column is a parameter."""
         return len(self.columns) <= MOST_PLAIN
+
+    @property
+    def path(self) -> str:
+        return f"/{path_segment(self.resource.name)}"
+
+    @property
+    def row_path(self) -> str:
+        return f"{self.path}/{','.join(f'{{{name}}}' for name in self.key.values())}"
+
+    @property
+    def readable(self) -> bool:
+        """Whether some rows may be read."""
+        return self.access.rows(self.resource) is not False
 
     @property
     def has_rows(self) -> bool:

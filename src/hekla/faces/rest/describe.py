@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from typing import Any
 
 from hekla.faces.rest import parameters
@@ -17,13 +18,19 @@ from hekla.faces.rest.answers import (
     row_schema,
 )
 from hekla.faces.rest.components import Components, Described
-from hekla.faces.rest.filter_parameters import filter_name, filters, groups
+from hekla.faces.rest.describe_batch import batch
+from hekla.faces.rest.describe_changes import all_changes, changes
+from hekla.faces.rest.describe_service import SERVICE, service
+from hekla.faces.rest.describe_writes import Writes, write_operations
+from hekla.faces.rest.filter_parameters import filters, groups
 from hekla.faces.rest.identifiers import Identifiers, pascal_case, snake_words
+from hekla.faces.rest.links import related, same_row
 from hekla.faces.rest.values import value_schema
-from hekla.policy.access import Access
-from hekla.schema.names import path_segment, singular
-from hekla.schema.resource import Column, Relation, Resource, Schema
+from hekla.policy.access import ACTIONS, Access
+from hekla.schema.names import singular
+from hekla.schema.resource import Column, Resource, Schema
 from hekla.settings import Settings
+from hekla.writing.ties import find_ties
 
 __all__ = ["openapi"]
 
@@ -52,12 +59,19 @@ parameter is filtered with its lookup: `limit__exact=5`.
 
 The parameters below tell what a resource's own columns and its direct relations have; nothing
 that their schemas admit is refused. `HEAD` answers every address like `GET`, without a body.
-`ETag` and `If-None-Match` save sending an answer twice. Errors are `application/problem+json`,
+`ETag` and `If-None-Match` save sending an answer twice.
+
+**Writing** takes JSON: a document for each row, one transaction for each request. What is wrong
+with a document is told all at once, each fault with its JSON pointer. A row of a relation to one
+may stand in place of the column that refers to it: `"owner": {"name": "user 9"}`, or `"owner": 3`;
+so may rows of relations to many, and what belongs to these in turn. Many requests take a header
+that is only told in words here, since no value of it can be made up: `If-Match` with the `ETag` of
+a row, and `Idempotency-Key`.
+
+Errors are `application/problem+json`,
 with a `code` that never changes.
 """
 
-# A path that no resource has, so no resource is called so.
-_SERVICE = "hekla"
 _FAILURES = ("304", "400", "406", "414", "431", "5XX")
 
 
@@ -69,16 +83,21 @@ def openapi(
     title: str,
     version: str,
     prefix: str = "",
+    recorded: Container[str] = (),
 ) -> dict[str, Any]:
-    """The OpenAPI 3.1 document of what an actor with ``access`` may read."""
-    document = _Document(schema, access, settings)
+    """The OpenAPI 3.1 document of what an actor with ``access`` may read and write.
+
+    ``recorded`` holds the names of the resources whose changes are on record.
+    """
+    document = _Document(schema, access, settings, recorded)
+    paths = document.paths()
     return {
         "openapi": "3.1.0",
         "info": {"title": title, "version": version, "description": _GUIDE},
         "servers": [{"url": prefix or "/"}],
         "tags": document.tags(),
-        "paths": document.paths(),
-        "components": document.components(),
+        "paths": paths,
+        "components": document.components(repr(paths)),
     }
 
 
@@ -89,14 +108,17 @@ _SHARED = (
 )
 # What else is called after a resource, and after a type of values.
 _ENDINGS = (
-    *("", "Column", "Lookups", "Conditions", "Figures"),
+    *("", "Column", "Lookups", "Conditions", "Figures", "Filters", "NaturalKey"),
+    *("Create", "Replace", "Upsert", "Patch", "PatchMany", "Change"),
     *("Columns", "Columns2", "Columns3", "Columns4", "Columns5", "Columns6"),
 )
 _VALUE_ENDINGS = ("", "List", "Range")
 
 
 class _Document:
-    def __init__(self, schema: Schema, access: Access, settings: Settings) -> None:
+    def __init__(
+        self, schema: Schema, access: Access, settings: Settings, recorded: Container[str]
+    ) -> None:
         self.access = access
         self.settings = settings
         self.shared = Components()
@@ -105,12 +127,13 @@ class _Document:
         for shared in _SHARED:
             self._schemas.give(shared, _VALUE_ENDINGS)
         self.described = {
-            resource.name: self._describe(resource)
+            resource.name: self._describe(resource, recorded)
             for resource in schema
-            if access.rows(resource) is not False
+            if access.rows(resource) is not False or access.writable(resource)
         }
+        self.readable = {name: each for name, each in self.described.items() if each.readable}
 
-    def _describe(self, resource: Resource) -> Described:
+    def _describe(self, resource: Resource, recorded: Container[str]) -> Described:
         columns = self.access.columns(resource)
         snake = snake_words(resource.name)
         one = singular(resource.name)
@@ -124,41 +147,76 @@ class _Document:
             self.settings,
             self.shared,
             schema=schema,
-            list_operation=self._operations.give(f"list_{snake}"),
-            row_operation=self._operations.give(f"read_{snake_words(one)}"),
-            figures_operation=self._operations.give(f"aggregate_{snake}"),
+            operations=self._names(resource, snake, snake_words(one)),
             columns=columns,
             parameters={name: given.give(snake_words(name)) for name in columns},
             key={name: parts.give(_path_name(name)) for name in resource.key},
+            actions=frozenset(
+                action for action in ACTIONS if self.access.writes(resource, action) is not False
+            ),
+            settable=self.access.settable(resource),
+            ties=find_ties(self.access.schema, self.access, resource),
+            recorded=resource.name in recorded,
         )
+
+    def _names(self, resource: Resource, many: str, one: str) -> dict[str, str]:
+        """The identifiers of the operations that there are, given in an order that stays."""
+        found = {}
+        rows = all(name in self.access.columns(resource) for name in resource.key)
+        wanted = {"list": f"list_{many}", "aggregate": f"aggregate_{many}"}
+        if self.access.rows(resource) is False:
+            wanted = {}
+        elif resource.key and rows:
+            wanted["read"] = f"read_{one}"
+        for name in write_operations(self.access, resource):
+            wanted[name] = f"{name.replace('_many', '')}_{many if name.endswith('_many') else one}"
+        for name, identifier in wanted.items():
+            found[name] = self._operations.give(identifier)
+        return found
 
     def tags(self) -> list[dict[str, Any]]:
         tags = [_tag(described.resource) for described in self.described.values()]
-        return [*tags, {"name": _SERVICE, "description": "The application itself."}]
+        return [*tags, {"name": SERVICE, "description": "The application itself."}]
 
-    def components(self) -> dict[str, Any]:
+    def components(self, paths: str) -> dict[str, Any]:
+        """The components; of headers those that are spoken of in ``paths`` or by them."""
+        responses = problem_responses()
+        spoken = paths + repr(responses)
         names = {name: described.schema for name, described in self.described.items()}
         rows = {
             described.schema: row_schema(described.resource, self.access, names)
             for described in self.described.values()
+            if described.readable
         }
         return {
             "schemas": {"Problem": PROBLEM, **rows, **self.shared.schemas},
             "parameters": self.shared.parameters,
-            "headers": HEADERS,
-            "responses": problem_responses(),
+            "headers": {
+                name: header
+                for name, header in HEADERS.items()
+                if f"#/components/headers/{name}'" in spoken
+            },
+            "responses": responses,
         }
 
     def paths(self) -> dict[str, Any]:
         paths: dict[str, Any] = {}
+        writes = Writes(self.described, self.settings)
         for described in self.described.values():
-            path = f"/{path_segment(described.resource.name)}"
-            paths[path] = {"get": self._list(described)}
-            paths[f"{path}/aggregate"] = {"get": self._aggregate(described)}
-            if described.has_rows:
-                key = ",".join(f"{{{name}}}" for name in described.key.values())
-                paths[f"{path}/{key}"] = {"get": self._item(described)}
-        return {**paths, **_service()}
+            if described.readable:
+                paths[described.path] = {"get": self._list(described)}
+                paths[f"{described.path}/aggregate"] = {"get": self._aggregate(described)}
+                if described.has_rows:
+                    paths[described.row_path] = {"get": self._item(described)}
+                if described.recorded:
+                    paths |= changes(described, self._key(described), self._operations)
+            for path, method, operation in writes.operations(described, self._key(described)):
+                paths.setdefault(path, {})[method] = operation
+        if any(described.actions for described in self.described.values()):
+            paths["/batch"] = {"post": batch(self.described, self.settings, self.shared)}
+        if self.access.administrator and any(each.recorded for each in self.described.values()):
+            paths["/changes"] = {"get": all_changes(self.shared, self.settings)}
+        return {**paths, **service()}
 
     def _failures(self, *more: str) -> dict[str, Any]:
         forbidden = ("403",) if self.closed else ()
@@ -178,14 +236,9 @@ class _Document:
             },
         }
         if described.has_rows:
-            first = {
-                part: f"$response.body#/0/{_pointer(name)}" for name, part in described.key.items()
-            }
-            found["links"] = {
-                "first": {"operationId": described.row_operation, "parameters": first}
-            }
+            found["links"] = {"first": same_row(described, "/0")["read"]}
         return {
-            "operationId": described.list_operation,
+            "operationId": described.operations["list"],
             "summary": f"The rows of {described.resource.name}",
             "tags": [described.resource.name],
             "parameters": [
@@ -203,7 +256,33 @@ class _Document:
         }
 
     def _item(self, described: Described) -> dict[str, Any]:
-        key = [
+        row = {"$ref": f"#/components/schemas/{described.schema}"}
+        found: dict[str, Any] = {
+            "description": "The row.",
+            "headers": ITEM_HEADERS,
+            "content": {"application/json": {"schema": row}},
+        }
+        links = {**related(described, self.readable), **same_row(described)}
+        del links["read"]
+        if links:
+            found["links"] = links
+        return {
+            "operationId": described.operations["read"],
+            "summary": f"One row of {described.resource.name}",
+            "tags": [described.resource.name],
+            "parameters": [
+                *self._key(described),
+                parameters.fields(described),
+                *parameters.include(described),
+            ],
+            "responses": {"200": found, **self._failures("404", "409")},
+        }
+
+    def _key(self, described: Described) -> list[dict[str, Any]]:
+        """The parameters of the path of a row; none if it has no address."""
+        if not described.has_rows:
+            return []
+        return [
             {
                 "name": part,
                 "in": "path",
@@ -214,22 +293,6 @@ class _Document:
             }
             for name, part in described.key.items()
         ]
-        row = {"$ref": f"#/components/schemas/{described.schema}"}
-        found: dict[str, Any] = {
-            "description": "The row.",
-            "headers": ITEM_HEADERS,
-            "content": {"application/json": {"schema": row}},
-        }
-        links = self._links(described)
-        if links:
-            found["links"] = links
-        return {
-            "operationId": described.row_operation,
-            "summary": f"One row of {described.resource.name}",
-            "tags": [described.resource.name],
-            "parameters": [*key, parameters.fields(described), *parameters.include(described)],
-            "responses": {"200": found, **self._failures("404", "409")},
-        }
 
     def _key_schema(self, column: Column) -> dict[str, Any]:
         name, schema = value_schema(column.type, "exact")
@@ -252,7 +315,7 @@ class _Document:
             "content": {"application/json": {"schema": figures}},
         }
         return {
-            "operationId": described.figures_operation,
+            "operationId": described.operations["aggregate"],
             "summary": f"Figures about {described.resource.name}",
             "tags": [described.resource.name],
             "parameters": [
@@ -265,108 +328,12 @@ class _Document:
             "responses": {"200": found, **self._failures()},
         }
 
-    # Links
-
-    def _links(self, described: Described) -> dict[str, Any]:
-        """From a row to what is related to it, where a parameter takes the value."""
-        given = Identifiers()
-        links = {}
-        for relation in described.relations:
-            target = self.described[relation.target]
-            pairs = _pairs(described, target, relation)
-            link = _to_list(target, pairs) if relation.many else _to_row(target, pairs)
-            if link is not None:
-                links[given.give(snake_words(relation.name))] = link
-        return links
-
-
-def _pairs(near: Described, far: Described, relation: Relation) -> dict[str, str]:
-    """The columns that a relation compares, far by near; none if it takes more."""
-    if len(relation.links) != 1:
-        return {}
-    near_names = {id(column.source): name for name, column in near.columns.items()}
-    far_names = {id(column.source): name for name, column in far.columns.items()}
-    pairs = [(id(one), id(other)) for one, other in relation.links[0].pairs]
-    if not all(one in near_names and other in far_names for one, other in pairs):
-        return {}
-    return {far_names[other]: near_names[one] for one, other in pairs}
-
-
-def _to_row(target: Described, pairs: dict[str, str]) -> dict[str, Any] | None:
-    if not target.has_rows or set(pairs) != set(target.resource.key):
-        return None
-    parts = {target.key[far]: f"$response.body#/{_pointer(near)}" for far, near in pairs.items()}
-    return {"operationId": target.row_operation, "parameters": parts}
-
-
-def _to_list(target: Described, pairs: dict[str, str]) -> dict[str, Any] | None:
-    if not target.plain or not pairs:
-        return None
-    values = {
-        filter_name(far, target.columns): f"$response.body#/{_pointer(near)}"
-        for far, near in pairs.items()
-    }
-    return {"operationId": target.list_operation, "parameters": values}
-
 
 def _path_name(column: str) -> str:
     """The name of a column of a key in the template of a path."""
     return column if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", column) else snake_words(column)
 
 
-def _pointer(name: str) -> str:
-    """One step of a JSON pointer (RFC 6901)."""
-    return name.replace("~", "~0").replace("/", "~1")
-
-
 def _tag(resource: Resource) -> dict[str, str]:
     described = {"description": resource.description} if resource.description else {}
     return {"name": resource.name, **described}
-
-
-def _service() -> dict[str, Any]:
-    """The addresses that no resource has."""
-    resource = {
-        "type": "object",
-        "required": ["name", "url", "table", "key", "relations", "writable"],
-        "properties": {
-            "name": {"type": "string"},
-            "url": {"type": "string"},
-            "table": {"type": "string"},
-            "key": {"type": "array", "items": {"type": "string"}},
-            "relations": {"type": "array", "items": {"type": "string"}},
-            "writable": {"type": "boolean"},
-        },
-    }
-    index = {
-        "type": "object",
-        "required": ["resources"],
-        "properties": {"resources": {"type": "array", "items": resource}},
-    }
-    well = {
-        "type": "object",
-        "required": ["status"],
-        "properties": {"status": {"type": "string", "const": "ok"}},
-    }
-    return {
-        "/": _page("service_index", "All resources", index, "text/html"),
-        "/openapi.json": _page("service_openapi", "This document", {"type": "object"}),
-        "/healthz": _page("service_health", "Whether the process lives", well),
-        "/readyz": _page("service_readiness", "Whether the database answers", well),
-    }
-
-
-def _page(name: str, summary: str, schema: dict[str, Any], *more: str) -> dict[str, Any]:
-    content: dict[str, Any] = {"application/json": {"schema": schema}}
-    content.update({media_type: {"schema": {"type": "string"}} for media_type in more})
-    return {
-        "get": {
-            "operationId": name,
-            "summary": summary,
-            "tags": [_SERVICE],
-            "responses": {
-                "200": {"description": "OK", "headers": ITEM_HEADERS, "content": content},
-                **responses_for(("304", "406", "414", "431", "5XX")),
-            },
-        }
-    }

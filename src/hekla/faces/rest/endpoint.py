@@ -40,8 +40,7 @@ _VARY = ("vary", "Accept")
 _LIST_FORMS = (JSON, NDJSON, CSV)
 _JSON_ONLY = (JSON,)
 _READ = frozenset({"GET"})
-_WRITE_LIST = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
-_WRITE_ROW = frozenset({"GET", "PUT", "PATCH", "DELETE"})
+_METHODS = {"create": ("POST", "PUT"), "update": ("PUT", "PATCH"), "delete": ("DELETE",)}
 
 
 class ResourceEndpoint:
@@ -72,6 +71,10 @@ class ResourceEndpoint:
         }
         if self._changes is not None:
             self._words[CHANGES] = self._words[f"{CHANGES}/"] = self._changes.changes
+        # What nobody may do is no method of the address; what some may not do they are told.
+        writing = {m for action in engine.policy.actions(resource) for m in _METHODS[action]}
+        self._of_list = _READ | (writing if resource.uniques else writing - {"PUT"})
+        self._of_row = _READ | (writing - {"POST"} if resource.key else set())
         self._has_rows = len(resource.key) == 1
         if self._has_rows:
             self._parse_key = resource.columns[resource.key[0]].type.parse
@@ -104,14 +107,12 @@ class ResourceEndpoint:
 
     def methods(self, rest: str) -> frozenset[str]:
         """What may be done at an address below this segment."""
-        if not self.resource.writable:
-            return _READ
         rest = rest.removesuffix("/")
         if not rest:
-            return _WRITE_LIST if self.resource.uniques else _WRITE_LIST - {"PUT"}
+            return self._of_list
         if rest in self._words or self._with_history(rest) is not None:
             return _READ
-        return _WRITE_ROW if self.resource.key else _READ
+        return self._of_row
 
     def question(self, request: Request, rest: str) -> Question:
         """The question that the request asks, without asking it."""

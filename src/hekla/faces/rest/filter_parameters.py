@@ -24,10 +24,11 @@ from hekla.faces.rest.values import (
 )
 from hekla.schema.resource import Column
 
-__all__ = ["filter_name", "filters", "groups"]
+__all__ = ["chosen", "filter_name", "filters", "groups", "natural_key"]
 
 # Parameters of a list or of figures: a column of such a name is written with its lookup.
 _RESERVED = frozenset(LIST_PARAMETERS) | frozenset(AGGREGATE_PARAMETERS)
+_WRITING = _RESERVED | {"all", "upsert"}
 
 _GROUPS = {
     "or": "Conditions of which one has to hold.",
@@ -61,25 +62,9 @@ def _plain(described: Described) -> list[dict[str, Any]]:
 
 
 def _lookups(described: Described) -> dict[str, Any]:
-    patterns = _Patterns(described)
-    for bare in (False, True):
-        # A bare name that is a parameter already, here or as one of its own, is left out.
-        columns = {
-            name: column
-            for name, column in described.columns.items()
-            if bare is (name not in _RESERVED and not described.plain)
-        }
-        patterns.add(columns, described.columns, "", bare=bare, exact=not described.plain)
-    for relation in described.relations:
-        name = escape_pattern(quote_name(relation.name))
-        patterns.claim("Boolean", BOOLEAN, f"{name}__isnull")
-        columns = dict(described.access.columns(described.target(relation)))
-        if len(columns) <= MOST_PLAIN:
-            quantifier = "(?::(?:any|all|none))?" if relation.many else ""
-            patterns.add(columns, columns, f"{name}{quantifier}\\.", bare=True, exact=True)
     schema = {
         "type": "object",
-        "patternProperties": patterns.schemas(),
+        "patternProperties": _patterns(described, described.plain, _RESERVED),
         "additionalProperties": False,
         "maxProperties": described.settings.max_filter_terms,
     }
@@ -91,6 +76,79 @@ def _lookups(described: Described) -> dict[str, Any]:
         style="form",
         explode=True,
     )
+
+
+def chosen(described: Described) -> dict[str, Any]:
+    """The filters that say which rows are written, of which there has to be one."""
+    schema = {
+        "type": "object",
+        "properties": {"all": {"type": "string", "enum": ["true"]}},
+        "patternProperties": _patterns(described, False, _WRITING),
+        "additionalProperties": False,
+        "minProperties": 1,
+        "maxProperties": described.settings.max_filter_terms,
+    }
+    return described.components.parameter(
+        f"{described.schema}.filters",
+        described.object_name("filters"),
+        described.components.schema(f"{described.schema}Filters", schema),
+        description=(
+            "Which rows are meant, as in a list; each a parameter of its own. "
+            "To write every row takes `all=true`."
+        ),
+        required=True,
+        style="form",
+        explode=True,
+    )
+
+
+def natural_key(described: Described) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """What a row is called beside its key, if there is anything: the columns and the parameter."""
+    names = next(
+        (each for each in described.resource.uniques if each != described.resource.key),
+        described.resource.uniques[0],
+    )
+    columns = described.resource.columns
+    schema = {
+        "type": "object",
+        "properties": {
+            name: described.components.schema(*value_schema(columns[name].type, "exact"))
+            for name in names
+        },
+        "required": list(names),
+        "additionalProperties": False,
+    }
+    parameter = described.components.parameter(
+        f"{described.schema}.natural_key",
+        described.object_name("key"),
+        described.components.schema(f"{described.schema}NaturalKey", schema),
+        description="What the row is called; each a parameter of its own.",
+        required=True,
+        style="form",
+        explode=True,
+    )
+    return names, parameter
+
+
+def _patterns(described: Described, plain: bool, reserved: frozenset[str]) -> dict[str, Any]:
+    """Comparisons by the patterns of their names; without those that are ``plain`` parameters."""
+    patterns = _Patterns(described)
+    for bare in (False, True):
+        # A bare name that is a parameter already, here or as one of its own, is left out.
+        columns = {
+            name: column
+            for name, column in described.columns.items()
+            if bare is (name not in reserved and not plain)
+        }
+        patterns.add(columns, described.columns, "", bare=bare, exact=not plain)
+    for relation in described.relations:
+        name = escape_pattern(quote_name(relation.name))
+        patterns.claim("Boolean", BOOLEAN, f"{name}__isnull")
+        columns = dict(described.access.columns(described.target(relation)))
+        if len(columns) <= MOST_PLAIN:
+            quantifier = "(?::(?:any|all|none))?" if relation.many else ""
+            patterns.add(columns, columns, f"{name}{quantifier}\\.", bare=True, exact=True)
+    return patterns.schemas()
 
 
 class _Patterns:

@@ -22,7 +22,7 @@ from hekla.policy.order import shows_key
 
 __all__ = ["count", "cursor", "fields", "figures", "include", "order_by", "paging"]
 
-_AS_LIST = {"style": "form", "explode": False}
+_AS_LIST: dict[str, Any] = {"style": "form", "explode": False}
 
 
 def paging(described: Described) -> list[dict[str, Any]]:

@@ -61,6 +61,13 @@ class Binary(Type):
             return dict(AS_STORED)
         return {"type": "string", "contentEncoding": "base64"}
 
+    def input_schema(self) -> dict[str, Any]:
+        one = "[A-Za-z0-9+/_-]"
+        pattern = f"^(?:{one}{{4}})*(?:{one}{{2}}(?:==?)?|{one}{{3}}=?)?$"
+        schema = self.schema() | {"pattern": pattern}
+        # Where the last four stand for fewer than three bytes there is room for more.
+        return schema if self.length is None else schema | {"maxLength": self.length // 3 * 4}
+
     def bind_type(self, dialect: Dialect) -> sa.types.TypeEngine[Any]:
         return sa.LargeBinary() if dialect == "postgresql" else sa.types.NullType()
 

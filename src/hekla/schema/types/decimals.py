@@ -112,11 +112,18 @@ class Decimal(Type):
     def input_schema(self) -> dict[str, Any]:
         number: dict[str, Any] = {"type": "number"}
         whole, places = "{1,}", "+"
-        if self.precision is not None:
-            most = self.precision - (self.places or 0)
+        most = None if self.precision is None else self.precision - (self.places or 0)
+        if self.binary:
+            # With so many decimals a float holds fewer digits before the point.
+            least = 15 - max(self.places or 0, self.scale or 0)
+            most = least if most is None else min(most, least)
+        if most is not None:
             whole = f"{{1,{max(most, 1)}}}"
             number |= {"exclusiveMinimum": -(10**most), "exclusiveMaximum": 10**most}
+        if self.binary and self.places is None:
+            number["multipleOf"] = 0.0001
         if self.places is not None:
+            number["multipleOf"] = 10**-self.places if self.places else 1
             places = f"{{1,{self.places}}}"
         fraction = "" if self.places == 0 else rf"(?:\.[0-9]{places})?"
         few = r"(?=(?:[0-9]\.?){1,15}$)" if self.binary else ""

@@ -75,7 +75,8 @@ class Dynamic(Textual):
         return _number_or_text(check_operand(text, "exact"))
 
     def input_schema(self) -> dict[str, Any]:
-        return {"type": ["string", "number"]}
+        number = {"type": "number", "minimum": -(2**63), "exclusiveMaximum": 2**63}
+        return {"anyOf": [{"type": "string", "pattern": r"^[^\u0000]*$"}, number]}
 
     def schema(self, guarded: bool = False) -> dict[str, Any]:
         return dict(AS_STORED)

@@ -111,6 +111,12 @@ class Interval(Stamped):
             "description": "An ISO 8601 duration, such as P1DT2H3.5S.",
         }
 
+    def input_schema(self) -> dict[str, Any]:
+        # A duration of so many digits can be held; some longer ones can too.
+        clock = r"(?:[0-9]{1,6}H)?(?:[0-9]{1,8}M)?(?:[0-9]{1,9}(?:\.[0-9]{1,6})?S)?"
+        days = "(?:[0-9]{1,4}W)?(?:[0-9]{1,5}D)?"
+        return self.schema() | {"pattern": f"^-?P(?=[0-9T]){days}(?:T(?=[0-9]){clock})?$"}
+
     def longest(self, value: timedelta) -> str:
         try:
             moment = EPOCH + value

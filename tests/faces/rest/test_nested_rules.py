@@ -156,7 +156,7 @@ async def test_the_row_of_the_address_has_to_be_open_for_change(serve: Callable[
         ("/labels/1", {"tasks": {"link": [{"id": "KEY", "title": "x"}]}}, "/tasks/link/0"),
         ("/labels/1", {"tasks": {"unlink": ["KEY"]}}, "/tasks/unlink/0"),
         ("/labels/1", {"tasks": {"delete": ["KEY"]}}, "/tasks/delete/0"),
-        ("/users/1", {"tasks_via_members": ["KEY"]}, "/tasks_via_members/0"),
+        ("/users/1", {"shared": ["KEY"]}, "/shared/0"),
     ],
     ids=str,
 )

@@ -35,6 +35,7 @@ class User(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(sa.String(20), unique=True)
     email: Mapped[str | None] = mapped_column(sa.String(40), unique=True)
+    shared: Mapped[list[Task]] = relationship(secondary="members", viewonly=True)
 
 
 class Label(Base):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from hekla.cache import Cache
@@ -14,6 +15,7 @@ from hekla.faces.rest.aggregates import parse_aggregate
 from hekla.faces.rest.changes import CHANGES, HISTORY, ResourceChanges
 from hekla.faces.rest.cursor import START, CursorCodec, Position, invalid_cursor, ordering_tag
 from hekla.faces.rest.export import CSV, NDJSON, export
+from hekla.faces.rest.import_ import IMPORT, Imports
 from hekla.faces.rest.keys import Key, key_condition, parse_key
 from hekla.faces.rest.parse import Pairs, parse_item, parse_list
 from hekla.faces.rest.prepared import Prepared, given_value, prepare, skeleton
@@ -40,6 +42,8 @@ _VARY = ("vary", "Accept")
 _LIST_FORMS = (JSON, NDJSON, CSV)
 _JSON_ONLY = (JSON,)
 _READ = frozenset({"GET"})
+_POST = frozenset({"POST"})
+_IMPORT = (IMPORT, f"{IMPORT}/")
 _METHODS = {"create": ("POST", "PUT"), "update": ("PUT", "PATCH"), "delete": ("DELETE",)}
 
 
@@ -53,12 +57,14 @@ class ResourceEndpoint:
         cursors: CursorCodec,
         prepared: Cache[tuple[Any, ...], Prepared],
         documents: Documents,
+        imports: Imports,
         prefix: str = "",
     ) -> None:
         self.engine = engine
         self.resource = resource
         self.writes = WriteEndpoint(engine, resource, prefix, documents)
         self._cursors = cursors
+        self._imports = imports
         # Shared by all resources, so that its bound holds however many there are.
         self._prepared = prepared
         self._changes = (
@@ -75,12 +81,19 @@ class ResourceEndpoint:
         writing = {m for action in engine.policy.actions(resource) for m in _METHODS[action]}
         self._of_list = _READ | (writing if resource.uniques else writing - {"PUT"})
         self._of_row = _READ | (writing - {"POST"} if resource.key else set())
+        self._takes_files = "POST" in writing or "PATCH" in writing
+        if self._takes_files:
+            # There is no row to be read here.
+            for word in _IMPORT:
+                self._words[word] = partial(imports.handle, resource=resource)
         self._has_rows = len(resource.key) == 1
         if self._has_rows:
             self._parse_key = resource.columns[resource.key[0]].type.parse
 
     def __call__(self, request: Request, rest: str) -> Coroutine[Any, Any, Response]:
         if request.method != "GET":
+            if self._takes_files and rest in _IMPORT:
+                return self._imports.handle(request, self.resource)
             return self.writes(request, rest)
         if not rest:
             return self._list(request)
@@ -110,6 +123,8 @@ class ResourceEndpoint:
         rest = rest.removesuffix("/")
         if not rest:
             return self._of_list
+        if rest == IMPORT and self._takes_files:
+            return _POST
         if rest in self._words or self._with_history(rest) is not None:
             return _READ
         return self._of_row

@@ -14,6 +14,7 @@ from hekla.faces.rest.changes import AllChanges
 from hekla.faces.rest.components import readable_relations
 from hekla.faces.rest.cursor import CursorCodec
 from hekla.faces.rest.endpoint import ResourceEndpoint
+from hekla.faces.rest.import_ import IMPORT, Imports
 from hekla.faces.rest.pages import ASSETS, asset, index_page, reference_page
 from hekla.faces.rest.prepared import Prepared
 from hekla.faces.rest.row_documents import Documents
@@ -72,6 +73,7 @@ class RestFace:
         cursors = CursorCodec(secret)
         prepared: Cache[tuple[Any, ...], Prepared] = Cache(engine.settings.plan_cache_size)
         documents = Documents(engine)
+        imports = Imports(engine)
         self._endpoints: dict[str, ResourceEndpoint] = {}
         pages: dict[str, Callable[[Request], Awaitable[Response]]] = {
             "/": self._index,
@@ -89,7 +91,7 @@ class RestFace:
             router.add_page("/batch", {"POST": Batch(engine, router)})
         for resource in engine.schema:
             endpoint = ResourceEndpoint(
-                engine, resource, cursors, prepared, documents, router.prefix
+                engine, resource, cursors, prepared, documents, imports, router.prefix
             )
             methods = endpoint.methods("") | endpoint.methods("1")
             try:
@@ -123,6 +125,9 @@ class RestFace:
                 if self.engine.changes.holds(resource):
                     told = f"what happened to one row of {resource.name}"
                     listed.append(Listed(_READ, f"{path}/{key}/history", told))
+            if resource.writable:
+                told = f"rows of {resource.name} from a file"
+                listed.append(Listed(("POST", "OPTIONS"), f"{path}/{IMPORT}", told))
             listed.append(Listed(_READ, f"{path}/aggregate", f"figures about {resource.name}"))
             if self.engine.changes.holds(resource):
                 told = f"what happened to the rows of {resource.name}"

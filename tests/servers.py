@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["SERVERS", "Server", "free_port", "require", "running"]
+__all__ = ["SERVERS", "Server", "free_port", "require", "running", "wait_until_it_listens"]
 
 ROOT = Path(__file__).parent.parent
-START_SECONDS = 20
+START_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -100,14 +100,20 @@ def running(name: str, app: str, environment: dict[str, str] | None = None) -> I
 
 
 def _wait_until_it_listens(server: Server) -> None:
+    if not wait_until_it_listens(server.port, server.process):
+        pytest.fail(f"{server.name} did not start:\n{server.output}")
+
+
+def wait_until_it_listens(port: int, process: subprocess.Popen[bytes]) -> bool:
+    """Wait until the process listens at the port; False if it does not in time."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
-        if server.process.poll() is not None:
+        if process.poll() is not None:
             break
         try:
-            socket.create_connection(("127.0.0.1", server.port), 1).close()
+            socket.create_connection(("127.0.0.1", port), 1).close()
         except OSError:
             time.sleep(0.05)
         else:
-            return
-    pytest.fail(f"{server.name} did not start:\n{server.output}")
+            return True
+    return False

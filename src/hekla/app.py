@@ -138,6 +138,7 @@ class Hekla:
         version: str | None = None,
         validators: Mapping[str, Validator | Sequence[Validator]] | None = None,
         validate: RowCheck | Sequence[RowCheck] = (),
+        delete_all: bool = False,
         capture: Literal["triggers"] | None = None,
     ) -> None:
         """Serve a mapped class or a Table.
@@ -155,6 +156,8 @@ class Hekla:
         ``created``, ``updated``, ``created_by``, ``updated_by`` and ``version``; with
         ``soft_delete`` a deleted row is only marked. ``validators`` are functions on a column's
         value, which they give back or raise ValueError, ``validate`` functions on a whole row.
+        With ``delete_all`` a ``DELETE`` of the list without a filter deletes every row that may
+        be deleted; else that has to be said by ``?all=true``.
         With ``capture="triggers"`` what other programs write is on record too, once
         ``hekla capture --create`` was run.
         """
@@ -180,6 +183,7 @@ class Hekla:
             version=version,
             validators=dict(validators or {}),
             validate=validate,
+            delete_all=delete_all,
         )
         rules = Rules(
             read,

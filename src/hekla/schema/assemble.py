@@ -41,6 +41,7 @@ def assemble(drafts: Sequence[Draft], warnings: Iterable[str] = ()) -> Schema:
             validators=draft.validators,
             version=draft.version,
             soft_delete=draft.soft_delete,
+            delete_all=draft.delete_all,
         )
         for draft, related in zip(drafts, relations, strict=True)
     }

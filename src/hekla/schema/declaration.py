@@ -23,6 +23,7 @@ class Declaration:
     ``read_only``, ``write_once`` and ``secret`` name columns, as ``created``, ``updated``,
     ``created_by``, ``updated_by``, ``soft_delete`` and ``version`` do: see Column and Resource.
     ``validators`` are functions on a column's value, ``validate`` functions on a whole row.
+    ``delete_all``: to delete every row need not be said aloud.
     """
 
     entity: type[Any] | sa.FromClause
@@ -47,3 +48,4 @@ class Declaration:
         default_factory=dict
     )
     validate: Callable[..., Any] | Sequence[Callable[..., Any]] = ()
+    delete_all: bool = False

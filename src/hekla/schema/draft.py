@@ -69,6 +69,7 @@ class Draft:
     validators: tuple[RowCheck, ...] = ()
     version: str | None = None
     soft_delete: str | None = None
+    delete_all: bool = False
 
 
 def link(table: sa.FromClause, pairs: Iterable[Pair]) -> Link:

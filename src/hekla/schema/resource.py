@@ -117,7 +117,8 @@ class Resource:
     by default, or as a stamp, is written all the same. ``uniques`` are sets of shown columns
     that tell rows apart, the key first. ``validators`` test a whole row. ``version`` names the
     column that counts the writes of a row, ``soft_delete`` the one that marks it as deleted
-    (a moment, or true); either may be hidden.
+    (a moment, or true); either may be hidden. ``delete_all``: whoever deletes without a filter
+    means every row.
     """
 
     name: str
@@ -135,6 +136,7 @@ class Resource:
     validators: tuple[RowCheck, ...] = ()
     version: str | None = None
     soft_delete: str | None = None
+    delete_all: bool = False
 
     def column(self, name: str) -> Column:
         """The column ``name``, hidden or not; KeyError if there is none."""

@@ -165,7 +165,7 @@ class Writes:
             "delete_many",
             f"Delete all rows of {described.resource.name} that a filter finds",
             f"{self.settings.max_write_rows} at most: all are deleted, or none. {_AGAIN}",
-            [chosen(described)],
+            [chosen(described, required=not described.resource.delete_all)],
             None,
             {
                 "204": {

@@ -78,9 +78,9 @@ def _lookups(described: Described) -> dict[str, Any]:
     )
 
 
-def chosen(described: Described) -> dict[str, Any]:
+def chosen(described: Described, *, required: bool = True) -> dict[str, Any]:
     """The filters that say which rows are written, of which there has to be one."""
-    schema = {
+    schema: dict[str, Any] = {
         "type": "object",
         "properties": {"all": {"type": "string", "enum": ["true"]}},
         "patternProperties": _patterns(described, False, _WRITING),
@@ -89,14 +89,14 @@ def chosen(described: Described) -> dict[str, Any]:
         "maxProperties": described.settings.max_filter_terms,
     }
     return described.components.parameter(
-        f"{described.schema}.filters",
+        f"{described.schema}.{'filters' if required else 'optional_filters'}",
         described.object_name("filters"),
         described.components.schema(f"{described.schema}Filters", schema),
         description=(
             "Which rows are meant, as in a list; each a parameter of its own. "
-            "To write every row takes `all=true`."
+            + ("To write every row takes `all=true`." if required else "Without any, all are.")
         ),
-        required=True,
+        required=required,
         style="form",
         explode=True,
     )

@@ -218,7 +218,8 @@ def _updated(minimal: bool, written: Sequence[Written], base: str) -> Response:
 def delete_many(target: Writable, query: str, access: Access) -> Operation:
     """``DELETE /tasks?completed=true``."""
     target.allow(access, "delete")
-    where, _ = _filter(target, query, access)
+    everything = not query and target.resource.delete_all
+    where = None if everything else _filter(target, query, access)[0]
     write = Write((Delete(target.resource.name, where, many=True),), _deleted)
     return Operation(lambda document, at="": write, ())
 

@@ -104,6 +104,7 @@ def _draft(entity: Entity, dialect: Dialect) -> Draft:
         validators=row_checks(entity.name, declaration),
         version=declaration.version,
         soft_delete=declaration.soft_delete,
+        delete_all=declaration.delete_all,
     )
 
 

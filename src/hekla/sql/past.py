@@ -71,10 +71,19 @@ def _path(*names: str) -> str:
     return _text("$." + ".".join(json.dumps(name, ensure_ascii=False) for name in names))
 
 
+class _Row(sa.TextualSelect):
+    """A row by its text; it stands for a row of its columns' table."""
+
+    inherit_cache = False
+
+    def is_derived_from(self, fromclause: sa.FromClause | None) -> bool:
+        return any(column.table is fromclause for column in self.column_args)
+
+
 def past(table: sa.Table, document: str, name: str) -> sa.FromClause:
     """The row that ``document`` (the SQL of a JSON object) holds, as a derived table.
 
-    A TextualSelect, since its columns are then taken for those of the table.
+    It is given as text, since its columns are then taken for those of the table.
     """
     parts = []
     for column in table.columns:
@@ -91,7 +100,7 @@ def past(table: sa.Table, document: str, name: str) -> sa.FromClause:
         parts.append(f'{value} AS "{quoted}"')
     # A colon would begin a parameter.
     text = ("SELECT " + ", ".join(parts)).replace(":", r"\:")
-    return sa.text(text).columns(*table.columns).subquery(name)
+    return _Row(sa.text(text), list(table.columns), positional=True).subquery(name)
 
 
 def _spoken_of(rules: Iterable[sa.ColumnElement[Any]], table: sa.Table) -> list[str]:

@@ -64,13 +64,14 @@ class RSGIRequest(Request):
     async def body(self) -> bytes:
         if self._body is not None:
             return self._body
-        announced = self.headers.get("content-length")
+        sent = self.headers.first
+        announced = sent.get("content-length")
         if (
             announced is None
             or len(announced) > _SMALL
             or not announced.isdecimal()
             or int(announced) > self.settings.max_body_bytes
-            or self.headers.get("transfer-encoding") is not None
+            or "transfer-encoding" in sent
         ):
             return await super().body()
         # In one piece: each turn between Granian's thread and this one costs.

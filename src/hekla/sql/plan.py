@@ -96,6 +96,8 @@ class Plan:
     __slots__ = (
         "_careful",
         "_careful_sql",
+        "_converts",
+        "_ordered",
         "_rest",
         "_slots",
         "access",
@@ -121,6 +123,8 @@ class Plan:
         self.columns = columns
         self._slots = tuple(slots)
         self._rest = tuple(rest)
+        self._ordered = [slot for slot, _ in slots] == list(range(len(slots)))
+        self._converts = [(slot, convert) for slot, convert in slots if convert is not None]
         as_they_are = [(place, None) for place in range(len(slots))]
         self.direct = len(slots) if not rest and list(slots) == as_they_are else -1
         self._careful = careful
@@ -128,10 +132,15 @@ class Plan:
 
     def bind(self, values: Sequence[Any], actor: Actor) -> list[Any]:
         """The arguments for the driver, in the order of the statement's parameters."""
-        args = []
-        for index, convert in self._slots:
-            value = values[index]
-            args.append(value if convert is None else convert(value))
+        if self._ordered and len(values) == len(self._slots):
+            args = list(values)
+            for index, change in self._converts:
+                args[index] = change(args[index])
+        else:
+            args = [
+                values[index] if convert is None else convert(values[index])
+                for index, convert in self._slots
+            ]
         # In the order of their places, so that each insertion finds its own.
         for position, take in self._rest:
             args.insert(position, take(actor))

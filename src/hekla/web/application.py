@@ -89,7 +89,9 @@ class WebApplication:
                 response = await route.endpoint(request, rest)
             else:
                 response = self._other_method(request, route, rest)
-            if (
+            if method != "GET" and isinstance(response.body, bytes):
+                headers = list(response.headers)
+            elif (
                 response.status == 200
                 and method == "GET"
                 and "accept-encoding" not in sent

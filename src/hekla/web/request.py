@@ -128,7 +128,7 @@ class Request:
     @property
     def has_id(self) -> bool:
         """Whether the client sent an id, or somebody has asked for it: then the answer names it."""
-        return self._id is not None or self.headers.get("x-request-id") is not None
+        return self._id is not None or "x-request-id" in self.headers.first
 
     @property
     def id(self) -> str:

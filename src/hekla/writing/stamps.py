@@ -35,8 +35,8 @@ class Stamps:
 
     def create(self, row: Mapping[str, Any], now: datetime, actor: Actor) -> Mapping[str, Any]:
         """``row`` with the stamps of a new row; the values of an import are kept."""
-        absent = [each for each in self._filled if each[0] not in row]
-        if not self._on_create and not absent:
+        absent = self._filled and [each for each in self._filled if each[0] not in row]
+        if not (self._on_create or absent):
             return row
         stamped = dict(row)
         for column in self._created:

@@ -8,7 +8,7 @@ again from its beginning (the store says when), so it keeps nothing but what it 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
@@ -89,39 +89,41 @@ class Work:
         self.rehearsal = rehearsal
         self.now = datetime.now(UTC) if rehearsal is None else rehearsal.now
 
-    async def run(
+    def run(
         self,
         mutation: Mutation,
         answer: Question | None = None,
         precondition: Precondition | None = None,
-    ) -> Written:
-        """Do it. Raises Problem; then the transaction has to be rolled back."""
+    ) -> Coroutine[Any, Any, Written]:
+        """The steps that do it. They raise Problem; then the transaction has to be rolled back."""
         resource = self.access.schema[mutation.resource]
         match mutation:
             case Create():
-                return await self.create(resource, mutation, answer)
+                return self.create(resource, mutation, answer)
             case Update(many=True):
-                return await self.update_many(resource, mutation, answer)
+                return self.update_many(resource, mutation, answer)
             case Update():
-                return await self.update(resource, mutation, answer, precondition)
+                return self.update(resource, mutation, answer, precondition)
             case Replace():
-                return await self.replace(resource, mutation, answer, precondition)
+                return self.replace(resource, mutation, answer, precondition)
             case Upsert():
-                return await self.upsert(resource, mutation, answer)
+                return self.upsert(resource, mutation, answer)
             case Delete(many=True):
-                return await self.delete_many(resource, mutation)
+                return self.delete_many(resource, mutation)
             case Delete():
-                return await self.delete(resource, mutation, precondition, answer)
+                return self.delete(resource, mutation, precondition, answer)
 
     # One row
 
-    async def create(self, resource: Resource, new: Create, answer: Question | None) -> Written:
+    def create(
+        self, resource: Resource, new: Create, answer: Question | None
+    ) -> Coroutine[Any, Any, Written]:
         check_writable(self.access, resource, "create")
         if new.nested:
-            return await create_with(self, resource, new, answer)
+            return create_with(self, resource, new, answer)
         if self.rehearsal is not None and self.rehearsal.hooks.watches("create", resource):
-            return await self._create_watched(resource, new, answer, self.rehearsal)
-        return await self._create(resource, new, new.row, answer)
+            return self._create_watched(resource, new, answer, self.rehearsal)
+        return self._create(resource, new, new.row, answer)
 
     async def _create(
         self, resource: Resource, new: Create, row: Mapping[str, Any], answer: Question | None
@@ -129,10 +131,13 @@ class Work:
         """Create ``row``, which holds what the document gave, and perhaps more."""
         given = tuple(new.row)
         stamped = self.writer.stamps(resource).create(row, self.now, self.actor)
-        plan = self.writer.insert(self.access, resource, tuple(stamped), given, answer)
-        await self._check_references(resource, row, new.at)
+        plan, refers = self.writer.insert(self.access, resource, tuple(stamped), given, answer)
+        if refers:
+            await self._check_references(resource, row, new.at)
         found = await self._execute(plan, tuple(stamped.values()), resource, row, new.at)
         assert found is not None
+        if plan.complete:
+            return _complete("created", plan, found, resource, "create")
         return await self._written("created", plan, found, resource, given, "create", answer)
 
     async def _try_to_create(
@@ -168,21 +173,31 @@ class Work:
         rehearsal.after(resource, "create", values, None, after, new.at)
         return written
 
-    async def update(
+    def update(
         self,
         resource: Resource,
         change: Update,
         answer: Question | None,
         precondition: Precondition | None = None,
-    ) -> Written:
-        assert change.where is not None
+    ) -> Coroutine[Any, Any, Written]:
+        where = change.where
+        assert where is not None
         check_writable(self.access, resource, "update")
         if precondition is not None:
-            key = await self.find(resource, change.where, "update", tuple(change.row))
-            precondition(await self.body(resource, key, answer))
-        return await self._update(
-            resource, change, change.where.pattern, change.where.values, answer
-        )
+            return self._update_if(resource, change, where, answer, precondition)
+        return self._update(resource, change, where.pattern, where.values, answer)
+
+    async def _update_if(
+        self,
+        resource: Resource,
+        change: Update,
+        where: Which,
+        answer: Question | None,
+        precondition: Precondition,
+    ) -> Written:
+        key = await self.find(resource, where, "update", tuple(change.row))
+        precondition(await self.body(resource, key, answer))
+        return await self._update(resource, change, where.pattern, where.values, answer)
 
     async def _update(
         self,
@@ -211,8 +226,7 @@ class Work:
         if resource.validators and row and before is not None:
             self.writer.check(resource, {**before, **row}, change.at)
         stamped = self.writer.stamps(resource).update(row, self.now, self.actor)
-        await self._check_references(resource, row, change.at)
-        plan = self.writer.update(
+        plan, refers = self.writer.update(
             self.access,
             resource,
             tuple(stamped),
@@ -222,6 +236,8 @@ class Work:
             change.version is not None,
             answer,
         )
+        if refers:
+            await self._check_references(resource, row, change.at)
         values = (*place, *stamped.values())
         if change.version is not None:
             values = (*values, change.version)
@@ -229,7 +245,10 @@ class Work:
         if found is None:
             await self._find(resource, pattern, place, "update", given)
             raise Problem(PRECONDITION_FAILED, "Somebody else has changed it since: read it again.")
-        written = await self._written("updated", plan, found, resource, given, "update", answer)
+        if plan.complete:
+            written = _complete("updated", plan, found, resource, "update")
+        else:
+            written = await self._written("updated", plan, found, resource, given, "update", answer)
         if watched and rehearsal is not None:
             after = await self.current(resource, written.key)
             rehearsal.after(resource, "update", row, before, after, change.at)
@@ -457,22 +476,19 @@ class Work:
         answer: Question | None,
     ) -> Written:
         """What was written, once the row as it is now was found to satisfy the rules."""
-        if plan.checked and not found[plan.ok]:
-            raise _beyond(resource, action)
-        key = found[: plan.key]
-        shown = key
-        if plan.shown:
-            shown = tuple(_decode(found[plan.key]))
+        written = _complete(outcome, plan, found, resource, action)
         if plan.complete:
-            return Written(outcome, key, found[-1] if plan.answered else None, 1, shown)
+            return written
+        key = written.key
         if not plan.checked:
             holds = self.writer.holds(self.access, resource, action, tuple(given))
             if holds is not None and not await self.tx.fetch(
                 holds.sql, holds.bind(key, self.actor)
             ):
                 raise _beyond(resource, action)
-        body = found[-1] if plan.answered else await self.body(resource, key, answer)
-        return Written(outcome, key, body, 1, shown)
+        if not plan.answered:
+            written.body = await self.body(resource, key, answer)
+        return written
 
     async def _check_references(self, resource: Resource, row: Mapping[str, Any], at: str) -> None:
         """Refuse to refer to a row that may not be seen as though it were not there."""
@@ -483,6 +499,21 @@ class Work:
             plan = reference.plan
             if await self.tx.fetch(plan.sql, plan.bind(values, self.actor)) is None:
                 raise reference.problem(at)
+
+
+def _complete(
+    outcome: Outcome,
+    plan: WritePlan,
+    found: tuple[Any, ...],
+    resource: Resource,
+    action: Action,
+) -> Written:
+    """What the statement itself tells of the row that it wrote."""
+    if plan.checked and not found[plan.ok]:
+        raise _beyond(resource, action)
+    key = found[: plan.key]
+    shown = tuple(_decode(found[plan.key])) if plan.shown else key
+    return Written(outcome, key, found[-1] if plan.answered else None, 1, shown)
 
 
 def _equal(values: Mapping[str, Any]) -> Condition:

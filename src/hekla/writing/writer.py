@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar, cast
 
 import sqlalchemy as sa
@@ -81,7 +81,7 @@ class Writer:
         }
         self._actors: Cache[Any, str | None] = Cache(1024)
 
-    async def write(
+    def write(
         self,
         mutation: Mutation,
         actor: Actor,
@@ -89,7 +89,7 @@ class Writer:
         precondition: Precondition | None = None,
         request: str | None = None,
         once: Once | None = None,
-    ) -> Written:
+    ) -> Coroutine[Any, Any, Written]:
         """Do it in a transaction of its own; it is durable when this returns.
 
         ``answer`` is how the written row shall be told (``one``, without a condition). With
@@ -106,8 +106,17 @@ class Writer:
         if not isinstance(mutation, Delete) and mutation.nested:
             heavy = heavy or size(mutation) > LIGHT
         if once is None:
-            return await self._run(perform, actor, request, heavy)
+            return self._run(perform, actor, request, heavy)
+        return self._write_once(perform, actor, request, heavy, once)
 
+    async def _write_once(
+        self,
+        perform: Callable[[Transaction, Rehearsal | None], Coroutine[Any, Any, Written]],
+        actor: Actor,
+        request: str | None,
+        heavy: bool,
+        once: Once,
+    ) -> Written:
         async def listed(tx: Transaction, rehearsal: Rehearsal | None) -> list[Written]:
             return [await perform(tx, rehearsal)]
 

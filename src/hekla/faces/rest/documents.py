@@ -30,7 +30,7 @@ async def read_document(request: Request, types: tuple[str, ...] = JSON_TYPES) -
     The type has to be said: what a page of another origin can send without being asked for
     (a form, plain text) is never taken for JSON.
     """
-    given = request.headers.get("content-type")
+    given = request.headers.first.get("content-type")
     if given not in types:
         kind = media_type(request)
         if kind not in types:

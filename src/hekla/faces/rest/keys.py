@@ -32,6 +32,9 @@ Key = tuple[Any, ...]
 
 def format_key(values: tuple[Any, ...]) -> str:
     """The address of a row below its list; values as they stand in JSON."""
+    if len(values) == 1 and type(values[0]) is int:
+        # The commonest.
+        return str(values[0])
     columns = []
     for value in values:
         text = NULL if value is None else str(value)

@@ -12,8 +12,8 @@ __all__ = ["precondition", "wants_nothing_back"]
 
 def precondition(headers: HeaderView) -> Precondition | None:
     """What the request expects of the row as it is, if anything."""
-    wanted = headers.get("if-match")
-    unwanted = headers.get("if-none-match")
+    wanted = headers.first.get("if-match")
+    unwanted = headers.first.get("if-none-match")
     if wanted is None and unwanted is None:
         return None
 
@@ -33,7 +33,7 @@ def _failed(detail: str) -> Problem:
 
 def wants_nothing_back(headers: HeaderView) -> bool:
     """Whether the client asks for an answer without a body: ``Prefer: return=minimal``."""
-    prefer = headers.get("prefer")
+    prefer = headers.first.get("prefer")
     if prefer is None:
         return False
     wishes = (part.partition(";")[0].strip().lower() for part in prefer.split(","))

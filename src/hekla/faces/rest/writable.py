@@ -43,6 +43,8 @@ class Writable:
         self._documents = documents
         self._path = f"{prefix}/{path_segment(resource.name)}"
         self._answers: Cache[tuple[Access, str], Question | None] = Cache(256)
+        # The same condition for every key, unless it holds a NULL.
+        self._by_key = which(key_condition(resource, (0,) * len(resource.key))).pattern
 
     # What is asked for
 
@@ -69,7 +71,10 @@ class Writable:
         keys = parse_key(rest, self.resource, self.resource.columns)
         if not keys:
             raise Problem(NOT_FOUND, f"{self.resource.title or self.resource.name} not found")
-        return keys[0], which(key_condition(self.resource, keys[0]))
+        key = keys[0]
+        if None in key:
+            return key, which(key_condition(self.resource, key))
+        return key, Which(self._by_key, key)
 
     # What is answered
 

@@ -40,7 +40,7 @@ class WriteEndpoint:
         mutations = write.mutations
         name = request.id if request.has_id else None
         key = None
-        if request.headers.get("idempotency-key") is not None:
+        if "idempotency-key" in request.headers.first:
             key = await once(request)
         if len(mutations) == 1:
             one = await engine.write(

@@ -81,6 +81,8 @@ class Author:
         self.model = model
         self.keys = keys
         self.used: set[str] = set()
+        # Tasks whose parent the document names: no array lets go of these.
+        self.placed: set[str] = set()
         self.tasks: list[dict[str, Any]] = []
         # What was there before: rows of this very document have no key yet.
         self.before = copy.deepcopy(model)
@@ -129,7 +131,7 @@ class Author:
             if self.maybe():
                 parts.append(lambda: self.children(document, mark, depth, new=new))
             if not is_child and self.maybe():
-                parts.append(lambda: self.parent(document, task, depth))
+                parts.append(lambda: self.parent(document, mark, depth))
         for part in self.draw(st.permutations(parts)):
             part()
 
@@ -158,7 +160,9 @@ class Author:
             document["owner"] = key if self.maybe() else {"id": key}
         task.owner = mark
 
-    def parent(self, document: dict[str, Any], task: Task, depth: int) -> None:
+    def parent(self, document: dict[str, Any], child: str, depth: int) -> None:
+        task = self.model.tasks[child]
+        self.placed.add(child)
         form = self.draw(st.sampled_from(("new", "old", "none")))
         if form == "none":
             document["parent"] = task.parent = None
@@ -248,8 +252,7 @@ class Author:
         if self.maybe():
             document["children"] = [*create, *links]
             for other in own - linked:
-                # What another part of the document has taken is not let go of.
-                if model.tasks[other].parent == mark:
+                if model.tasks[other].parent == mark and other not in self.placed:
                     model.tasks[other].parent = None
             return
         wish: dict[str, Any] = {"create": create, "link": links}

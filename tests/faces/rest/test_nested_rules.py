@@ -227,7 +227,10 @@ async def test_a_plain_table_in_between_belongs_to_the_row_of_the_document(
     serve: Callable[..., Any],
 ) -> None:
     """Links need a near row that may be changed, and a far one that may be seen."""
-    async with serve({Task: {"update": OWN}, Label: {"update": nobody}}) as (send, app):
+    async with serve({Task: {"update": OWN}, Label: {"update": me.has_role("editor")}}) as (
+        send,
+        app,
+    ):
         own = await send("PATCH", "/tasks/2", {"labels": [1]}, actor=ADA)
         assert own.status == 200
         other = await send("PATCH", "/tasks/3", {"labels": [1]}, actor=ADA)

@@ -1,21 +1,26 @@
-"""What the SQLAlchemy peers share: the engine's pool, its pragmas, and the six statements."""
+"""What the SQLAlchemy peers share: the engine's pool, its pragmas, and the statements."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, event, func, select
+from sqlalchemy import Row, Select, event, func, insert, select, update
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import aliased, joinedload, selectinload
+from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 
 from benchmarks.models import Comment, Task
 
 # Connections of a process: of 1, 2, 4, 8 and 40 this served best over all operations, as more
 # threads at work only compete for the interpreter.
 POOL = 2
+FULL = 2
 PRAGMAS = (
     "journal_mode=WAL",
-    "synchronous=NORMAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "busy_timeout=60000",
     "mmap_size=1073741824",
     "cache_size=-65536",
 )
@@ -29,6 +34,9 @@ def tune(engine: Engine) -> None:
         cursor = connection.cursor()
         for pragma in PRAGMAS:
             cursor.execute(f"PRAGMA {pragma}")
+        cursor.execute("PRAGMA synchronous")
+        if cursor.fetchone()[0] != FULL:
+            raise RuntimeError("what is committed would not be durable")
         cursor.close()
 
 
@@ -107,3 +115,18 @@ def statistics() -> Select[bool, int, int, float]:
 def as_dicts(rows: Iterable[Row[Any]]) -> list[dict[str, Any]]:
     """Return rows as dictionaries by column name."""
     return [dict(row._mapping) for row in rows]
+
+
+def new_tasks() -> ReturningInsert[Task]:
+    """Insert tasks, and tell each as it is then, in their order."""
+    return insert(Task).returning(Task, sort_by_parameter_order=True)
+
+
+def change_task(task_id: int, change: Mapping[str, Any]) -> ReturningUpdate[Task]:
+    """Change one task, and tell it as it is then."""
+    return update(Task).where(Task.id == task_id).values(**change).returning(Task)
+
+
+def naive(moment: datetime | None) -> datetime | None:
+    """A moment as the tables hold it: UTC, without saying so."""
+    return None if moment is None else moment.astimezone(UTC).replace(tzinfo=None)

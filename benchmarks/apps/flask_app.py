@@ -5,10 +5,12 @@ from typing import Any
 
 from flask import Flask, Response, abort, jsonify, request
 from flask.json.provider import DefaultJSONProvider
+from pydantic import TypeAdapter
 from sqlalchemy import create_engine
 from sqlalchemy.orm import scoped_session, sessionmaker
 
 from benchmarks.apps import database as queries
+from benchmarks.apps.schemas import TaskChange, TaskIn
 from benchmarks.models import Comment, Task, User
 from benchmarks.work import database_path
 
@@ -16,6 +18,7 @@ engine = create_engine(f"sqlite:///{database_path()}")
 queries.tune(engine)
 session = scoped_session(sessionmaker(engine, expire_on_commit=False))
 app = Flask(__name__)
+many_tasks = TypeAdapter(list[TaskIn])
 assert isinstance(app.json, DefaultJSONProvider)
 app.json.sort_keys = False
 app.json.ensure_ascii = False
@@ -136,3 +139,32 @@ def read_task_with_comments(task_id: int) -> Response:
         {**comment_dict(comment), "author": user_dict(comment.author)} for comment in task.comments
     ]
     return jsonify({**task_dict(task), "owner": owner_dict(task), "comments": comments})
+
+
+@app.post("/tasks")
+def create_task() -> tuple[Response, int]:
+    """Create one task."""
+    task = Task(**TaskIn.model_validate_json(request.data).model_dump())
+    session.add(task)
+    session.commit()
+    return jsonify(task_dict(task)), 201
+
+
+@app.patch("/tasks/<int:task_id>")
+def update_task(task_id: int) -> Response:
+    """Change one task."""
+    change = TaskChange.model_validate_json(request.data).model_dump(exclude_unset=True)
+    task = session.scalar(queries.change_task(task_id, change))
+    session.commit()
+    if task is None:
+        abort(404)
+    return jsonify(task_dict(task))
+
+
+@app.post("/tasks/bulk")
+def create_tasks() -> tuple[Response, int]:
+    """Create many tasks."""
+    rows = [document.model_dump() for document in many_tasks.validate_json(request.data)]
+    tasks = session.scalars(queries.new_tasks(), rows).all()
+    session.commit()
+    return jsonify([task_dict(task) for task in tasks]), 201

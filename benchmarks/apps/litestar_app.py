@@ -1,11 +1,12 @@
 """Litestar with SQLAlchemy over aiosqlite, answering with msgspec structs."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Litestar, get
+from litestar import Litestar, get, patch, post
 from litestar.di import Provide
 from litestar.exceptions import NotFoundException
 from litestar.params import Parameter
@@ -20,6 +21,9 @@ engine = create_async_engine(
 )
 queries.tune(engine.sync_engine)
 make_session = async_sessionmaker(engine, expire_on_commit=False)
+
+# SQLite takes one writer at a time: to wait here costs less than in its busy handler.
+one_writer = asyncio.Lock()
 
 Limit = Annotated[int, Parameter(ge=1, le=100)]
 Offset = Annotated[int, Parameter(ge=0)]
@@ -57,6 +61,35 @@ class TaskOut(msgspec.Struct):
     owner_id: int | None
     owner: UserOut | msgspec.UnsetType | None = msgspec.UNSET
     comments: list[CommentOut] | msgspec.UnsetType = msgspec.UNSET
+
+
+class TaskIn(msgspec.Struct, forbid_unknown_fields=True):
+    """A new task."""
+
+    title: Annotated[str, msgspec.Meta(max_length=120)]
+    description: str
+    completed: bool
+    priority: int
+    created_at: datetime
+    due_at: datetime | None = None
+    owner_id: int | None = None
+
+
+class TaskChange(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """What is changed of a task: only what was given."""
+
+    title: Annotated[str, msgspec.Meta(max_length=120)] | msgspec.UnsetType = msgspec.UNSET
+    description: str | msgspec.UnsetType = msgspec.UNSET
+    completed: bool | msgspec.UnsetType = msgspec.UNSET
+    priority: int | msgspec.UnsetType = msgspec.UNSET
+
+
+def task_row(task: TaskIn) -> dict[str, Any]:
+    """A new task as the table holds it."""
+    row = msgspec.structs.asdict(task)
+    row["due_at"] = queries.naive(task.due_at)
+    row["created_at"] = queries.naive(task.created_at)
+    return row
 
 
 def user_out(user: User) -> UserOut:
@@ -165,8 +198,43 @@ async def read_task_with_comments(session: AsyncSession, task_id: int) -> TaskOu
     return task_with(task, [comment_with_author(comment) for comment in task.comments])
 
 
+@post("/tasks")
+async def create_task(session: AsyncSession, data: TaskIn) -> TaskOut:
+    """Create one task."""
+    task = Task(**task_row(data))
+    session.add(task)
+    async with one_writer:
+        await session.commit()
+    return task_out(task)
+
+
+@patch("/tasks/{task_id:int}")
+async def update_task(session: AsyncSession, task_id: int, data: TaskChange) -> TaskOut:
+    """Change one task."""
+    async with one_writer:
+        change = msgspec.to_builtins(data)
+        task = await session.scalar(queries.change_task(task_id, change))
+        await session.commit()
+    if task is None:
+        raise NotFoundException
+    return task_out(task)
+
+
+@post("/tasks/bulk")
+async def create_tasks(session: AsyncSession, data: list[TaskIn]) -> list[TaskOut]:
+    """Create many tasks."""
+    rows = [task_row(task) for task in data]
+    async with one_writer:
+        tasks = (await session.scalars(queries.new_tasks(), rows)).all()
+        await session.commit()
+    return [task_out(task) for task in tasks]
+
+
 app = Litestar(
     [
+        create_task,
+        update_task,
+        create_tasks,
         list_tasks,
         list_tasks_after,
         list_tasks_with_comments,

@@ -1,9 +1,9 @@
-"""The Pydantic models that both FastAPI peers answer with."""
+"""The Pydantic models that the FastAPI peers and Flask read and answer with."""
 
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 
 def as_utc(moment: datetime) -> datetime:
@@ -11,7 +11,13 @@ def as_utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC)
 
 
+def as_naive(moment: datetime) -> datetime:
+    """Turn a moment into how the tables hold it: UTC, without saying so."""
+    return moment.astimezone(UTC).replace(tzinfo=None)
+
+
 Utc = Annotated[datetime, AfterValidator(as_utc)]
+Stored = Annotated[AwareDatetime, AfterValidator(as_naive)]
 
 
 class Record(BaseModel):
@@ -78,3 +84,30 @@ class Statistic(BaseModel):
     priority: int
     count: int
     avg_priority: float
+
+
+class TaskIn(BaseModel):
+    """A new task."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: str = Field(max_length=120)
+    description: str
+    completed: bool
+    priority: int
+    due_at: Stored | None = None
+    created_at: Stored
+    owner_id: int | None = None
+
+
+class TaskChange(BaseModel):
+    """What is changed of a task: only what was given."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: str = Field("", max_length=120)
+    description: str = ""
+    completed: bool = False
+    priority: int = 0
+    due_at: Stored | None = None
+    owner_id: int | None = None

@@ -18,7 +18,7 @@ class User(models.Model):
 class Task(models.Model):
     """One thing to do."""
 
-    id = models.IntegerField(primary_key=True)
+    id = models.AutoField(primary_key=True)
     title = models.CharField(max_length=120)
     description = models.TextField()
     completed = models.BooleanField()

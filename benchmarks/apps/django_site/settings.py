@@ -11,6 +11,7 @@ ROOT_URLCONF = os.environ["BENCH_URLCONF"]
 INSTALLED_APPS = ["rest_framework", "benchmarks.apps.django_site"]
 MIDDLEWARE: list[str] = []
 USE_TZ = True
+DATA_UPLOAD_MAX_MEMORY_SIZE = 32 << 20
 TIME_ZONE = "UTC"
 USE_I18N = False
 DATABASES = {
@@ -19,8 +20,10 @@ DATABASES = {
         "NAME": str(database_path()),
         "CONN_MAX_AGE": None,
         "OPTIONS": {
+            "timeout": 60,
+            "transaction_mode": "IMMEDIATE",
             "init_command": (
-                "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;"
+                "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;"
                 "PRAGMA mmap_size=1073741824;PRAGMA cache_size=-65536"
             ),
         },

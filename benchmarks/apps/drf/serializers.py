@@ -1,5 +1,7 @@
 """What a task, a user and a comment look like."""
 
+from typing import Any
+
 from rest_framework import serializers
 
 from benchmarks.apps.django_site.models import Comment, Task, User
@@ -33,6 +35,26 @@ class TaskSerializer(serializers.ModelSerializer):
         model = Task
         fields = TASK_FIELDS
         read_only_fields = fields
+
+
+class TaskListSerializer(serializers.ListSerializer):
+    """Many new tasks, in one statement for as many as it takes."""
+
+    def create(self, validated_data: list[dict[str, Any]]) -> list[Task]:
+        """Insert them."""
+        return Task.objects.bulk_create([Task(**row) for row in validated_data])
+
+
+class TaskWriteSerializer(serializers.ModelSerializer):
+    """A task as it is written; that its owner is there is looked at by the database."""
+
+    owner_id = serializers.IntegerField(allow_null=True, required=False)
+
+    class Meta:
+        model = Task
+        fields = TASK_FIELDS
+        read_only_fields = ("id",)
+        list_serializer_class = TaskListSerializer
 
 
 class CommentSerializer(serializers.ModelSerializer):

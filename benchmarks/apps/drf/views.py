@@ -4,10 +4,17 @@ from typing import Any
 
 from django.db.models import QuerySet
 from rest_framework.exceptions import ValidationError
-from rest_framework.generics import ListAPIView, RetrieveAPIView
+from rest_framework.generics import (
+    CreateAPIView,
+    ListAPIView,
+    ListCreateAPIView,
+    RetrieveAPIView,
+    RetrieveUpdateAPIView,
+)
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
 from benchmarks.apps.django_site import queries
@@ -38,10 +45,19 @@ class Window(BasePagination):
         return Response(data)
 
 
-class TaskList(ListAPIView):
-    """The newest open tasks."""
+class Written:
+    """Reads and writes a task by a serializer each."""
 
-    serializer_class = serializers.TaskSerializer
+    def get_serializer_class(self) -> type[BaseSerializer[Any]]:
+        """Return the one for this request."""
+        if self.request.method == "GET":  # type: ignore[attr-defined]
+            return serializers.TaskSerializer
+        return serializers.TaskWriteSerializer
+
+
+class TaskList(Written, ListCreateAPIView):
+    """The newest open tasks; a new one."""
+
     pagination_class = Window
 
     def get_queryset(self) -> QuerySet[Task]:
@@ -68,11 +84,20 @@ class TaskPage(ListAPIView):
     pagination_class = Window
 
 
-class TaskRead(RetrieveAPIView):
-    """One task."""
+class TaskRead(Written, RetrieveUpdateAPIView):
+    """One task, read and changed."""
 
     queryset = Task.objects.all()
-    serializer_class = serializers.TaskSerializer
+
+
+class TaskBulk(CreateAPIView):
+    """Many new tasks."""
+
+    serializer_class = serializers.TaskWriteSerializer
+
+    def get_serializer(self, *args: Any, **kwargs: Any) -> BaseSerializer[Any]:
+        """Read a list."""
+        return super().get_serializer(*args, many=True, **kwargs)
 
 
 class TaskDetail(RetrieveAPIView):

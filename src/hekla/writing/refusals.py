@@ -113,10 +113,16 @@ async def _foreign_key(
     """Find out which foreign key it is: the database does not say."""
     by_source = {column.source: column for column in resource.columns.values()}
     dialect = writer.store.dialect
+    partly: list[tuple[tuple[str, ...], str]] = []
     for constraint in getattr(resource.table, "foreign_key_constraints", ()):
         if row is None:
             break
         columns = [by_source.get(element.parent) for element in constraint.elements]
+        known = [r.name for r in writer.schema if r.table is constraint.referred_table]
+        target = known[0] if known else ""
+        names = tuple(c.name for c in columns if c is not None and c.name in row)
+        if 0 < len(names) < len(columns):
+            partly.append((names, target))
         values = [None if c is None else row.get(c.name) for c in columns]
         if None in values:
             continue
@@ -133,12 +139,9 @@ async def _foreign_key(
         )
         plan = render(statement, dialect)
         if await tx.fetch(plan.sql, plan.bind(args, writer.anonymous)) is None:
-            target = constraint.elements[0].column.table
-            known = [r.name for r in writer.schema if r.table is target]
-            names = tuple(c.name for c in columns if c is not None)
-            return missing(names, known[0] if known else "", at)
+            return missing(names, target, at)
     if row is not None and not set(row) & set(resource.key):
-        return missing((), "", at)
+        return missing(*(partly[0] if len(partly) == 1 else ((), "")), at)
     holders = sorted(
         {
             table.name

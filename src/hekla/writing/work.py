@@ -249,6 +249,8 @@ class Work:
             written = _complete("updated", plan, found, resource, "update")
         else:
             written = await self._written("updated", plan, found, resource, given, "update", answer)
+        if refers:
+            await self._check_kept(resource, written.key, row, change.at)
         if watched and rehearsal is not None:
             after = await self.current(resource, written.key)
             rehearsal.after(resource, "update", row, before, after, change.at)
@@ -498,7 +500,19 @@ class Work:
                 continue
             plan = reference.plan
             if await self.tx.fetch(plan.sql, plan.bind(values, self.actor)) is None:
-                raise reference.problem(at)
+                raise reference.problem(at, row)
+
+    async def _check_kept(
+        self, resource: Resource, key: StoredKey, row: Mapping[str, Any], at: str
+    ) -> None:
+        """The same, where only some columns of a foreign key were changed."""
+        for reference in self.writer.references(self.access, resource):
+            given = [name for name in reference.names if name in row]
+            plan = reference.kept
+            if plan is None or not given or len(given) == len(reference.names):
+                continue
+            if await self.tx.fetch(plan.sql, plan.bind(key, self.actor)) is None:
+                raise reference.problem(at, row)
 
 
 def _complete(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -118,7 +119,7 @@ async def follow(place: Path, first: list[Step], then: list[Step]) -> None:
 
 
 @settings(
-    max_examples=40,
+    max_examples=100 if os.environ.get("HEKLA_SOAK") else 12,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.large_base_example],
 )

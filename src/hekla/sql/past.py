@@ -182,6 +182,9 @@ class _Side:
 def _window(told: Told, scope: Scope, table: str, log: sa.FromClause) -> tuple[Any, Any]:
     """Which changes are looked at: the condition, and the number that they come after."""
     of_table = log.c.table == literal(table, _DIALECT)
+    if not told.keyed:
+        # With a plus SQLite goes by number; else it takes the index over keys, and sorts.
+        of_table = sa.literal_column(f'+{log.name}."table"') == literal(table, _DIALECT)  # type: ignore[attr-defined]
     if told.all:
         numbers = sa.func.json_each(_given(0)).table_valued("value", name=scope.name("n"))
         return sa.and_(of_table, log.c.seq.in_(sa.select(numbers.c.value))), None
@@ -230,9 +233,6 @@ def _changes(scope: Scope, told: Told) -> sa.Subquery:
         .where(condition)
         .order_by(log.c.seq)
     )
-    if not told.keyed:
-        # By number; else SQLite might take the index over keys, and sort.
-        statement = statement.with_hint(log, "NOT INDEXED", _DIALECT)
     # With a limit it is worked out once, and not again for each of its columns.
     limit = _number(1) if not told.all else sa.literal_column("-1")
     return statement.limit(limit).offset(sa.literal_column("0")).subquery(scope.name("x"))
@@ -273,8 +273,6 @@ def compile_told(scope: Scope, told: Told) -> sa.Select[Any]:
     log = CHANGES.alias(scope.name("c"))
     condition, _ = _window(told, scope, resource.table.name, log)
     looked = sa.select(log.c.seq).where(condition).order_by(log.c.seq)
-    if not told.keyed:
-        looked = looked.with_hint(log, "NOT INDEXED", _DIALECT)
     looked = looked.limit(_ONE).offset(_number(1) - _ONE)
     return sa.select(
         _body(scope, page.c.e),
@@ -322,8 +320,11 @@ def compile_heads(scope: Scope, filters: Sequence[str]) -> sa.Select[Any]:
     conditions = [log.c.seq > after, log.c.seq <= after + _number(1)]
     for place, name in enumerate(filters, 3):
         match name:
-            case "table" | "actor":
-                conditions.append(log.c[name].in_(_each(scope, place)))
+            case "table":
+                column: sa.ColumnElement[Any] = sa.literal_column(f'+{log.name}."table"')
+                conditions.append(column.in_(_each(scope, place)))
+            case "actor":
+                conditions.append(log.c.actor.in_(_each(scope, place)))
             case "action":
                 conditions.append(log.c.action == _given(place))
             case "since":
@@ -346,7 +347,6 @@ def compile_heads(scope: Scope, filters: Sequence[str]) -> sa.Select[Any]:
         .order_by(log.c.seq)
         .limit(_number(2))
         .offset(sa.literal_column("0"))
-        .with_hint(log, "NOT INDEXED", _DIALECT)
         .subquery(scope.name("p"))
     )
     return sa.select(

@@ -72,11 +72,7 @@ def batch(
             "200": {
                 "description": "What became of each, in order.",
                 "headers": {"Preference-Applied": refer_header("PreferenceApplied")},
-                "content": {
-                    "application/json": {
-                        "schema": {"type": "array", "items": components.schema("BatchResult", done)}
-                    }
-                },
+                "content": {"application/json": {"schema": {"type": "array", "items": done}}},
             },
             **responses_for(sorted((*WRITE_FAILURES, "404", "412"))),
         },

@@ -81,7 +81,7 @@ def all_changes(components: Components, settings: Settings) -> dict[str, Any]:
             components.parameter("action", "action", _ACTION, description="Only these changes."),
         ],
         "responses": {
-            "200": _answer(components.schema("Change", _change(row))),
+            "200": _answer(_change(row)),
             **responses_for(_FAILURES),
         },
     }

@@ -53,6 +53,43 @@ export class Description {
     return reference ? this.resolve({ $ref: reference }) : null;
   }
 
+  // The schema of the documents that an operation takes, if it takes objects.
+  documentOf(each) {
+    const [content] = Object.values(each.operation.requestBody?.content ?? {});
+    let schema = this.resolve(content?.schema);
+    if (schema.anyOf) schema = this.resolve(schema.anyOf[0]);
+    return schema.properties ? schema : null;
+  }
+
+  // A document to begin with: what has to be in it, or else its first field.
+  sample(node, depth = 0) {
+    const schema = this.resolve(node);
+    const either = schema.anyOf ?? schema.allOf;
+    if (either) return this.sample(either[0], depth);
+    if (schema.enum) return schema.enum[0];
+    if (schema.const !== undefined) return schema.const;
+    const [type] = [schema.type ?? "object"].flat();
+    switch (type) {
+      case "array":
+        return [this.sample(schema.items, depth + 1)];
+      case "object": {
+        const names = Object.keys(schema.properties ?? {});
+        const wanted = schema.required ?? names.filter((name) => name !== "id").slice(0, 1);
+        if (depth > 4) return {};
+        return Object.fromEntries(
+          wanted.map((name) => [name, this.sample(schema.properties[name], depth + 1)]),
+        );
+      }
+      case "boolean":
+        return true;
+      case "integer":
+      case "number":
+        return Math.max(1, schema.minimum ?? 1);
+      default:
+        return SAMPLES[schema.format] ?? "text";
+    }
+  }
+
   rowOf(tag) {
     return tag.operations.map((each) => this.row(each)).find(Boolean) ?? { properties: {} };
   }
@@ -104,6 +141,12 @@ export class Description {
     return found;
   }
 }
+
+// What may be written for a schema, to begin with.
+const SAMPLES = {
+  date: "2026-01-31", "date-time": "2026-01-31T09:30:00Z", email: "name@example.org",
+  uri: "https://example.org/", uuid: "123e4567-e89b-12d3-a456-426614174000",
+};
 
 function relationOf(schema) {
   const one = schema.$ref ?? schema.anyOf?.find((each) => each.$ref)?.$ref;

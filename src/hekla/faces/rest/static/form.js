@@ -16,6 +16,8 @@ export class TryForm {
     // What the inputs say, as pairs of a name and a value; those of filters come first.
     this.chosen = [];
     this.readers = [];
+    this.headers = [];
+    this.body = null;
     this.keys = new Map();
     this.address = element("pre", { class: "address" });
     this.copied = element("span", { class: "faint", role: "status" });
@@ -34,6 +36,8 @@ export class TryForm {
       this.#keyInputs(),
       this.#filterInputs(),
       this.#otherInputs(),
+      this.#headerInputs(),
+      this.#bodyInput(),
       this.#accept(),
       this.address,
       element(
@@ -219,6 +223,31 @@ export class TryForm {
     );
   }
 
+  #headerInputs() {
+    const inputs = this.each.parameters
+      .filter((parameter) => parameter.in === "header")
+      .map((parameter) => {
+        const input = valueInput(this.description.resolve(parameter.schema), null, null);
+        this.headers.push(() => (input.value === "" ? [] : [[parameter.name, input.value]]));
+        return labelled(parameter.name, input);
+      });
+    return inputs.length ? this.#group("Headers", inputs) : null;
+  }
+
+  #bodyInput() {
+    const [content] = Object.values(this.each.operation.requestBody?.content ?? {});
+    if (!content) return null;
+    const sample = JSON.stringify(this.description.sample(content.schema), null, 2);
+    this.body = element("textarea", {
+      "aria-label": "Body, as JSON",
+      rows: String(Math.min(16, sample.split("\n").length + 1)),
+      autocomplete: "off",
+      spellcheck: "false",
+    });
+    this.body.value = sample;
+    return element("fieldset", {}, element("legend", {}, "Body"), this.body);
+  }
+
   #accept() {
     const success = this.description.resolve(this.each.operation.responses?.["200"]);
     const types = Object.keys(success.content ?? {});
@@ -253,8 +282,13 @@ export class TryForm {
   async #copy() {
     const url = new URL(this.#target(), window.location.href).href.replaceAll("'", "%27");
     const type = this.accept.value;
-    const accept = type && type !== "application/json" ? ` -H 'Accept: ${type}'` : "";
-    const command = `curl${accept} '${url}'`;
+    const accept = type && type !== "application/json" ? ` -H ${inShell(`Accept: ${type}`)}` : "";
+    const method = this.each.method === "GET" ? "" : ` -X ${this.each.method}`;
+    const sent = this.#sent()
+      .map(([name, value]) => ` -H ${inShell(`${name}: ${value}`)}`)
+      .join("");
+    const body = this.body ? ` -d ${inShell(this.body.value)}` : "";
+    const command = `curl${method}${accept}${sent}${body} '${url}'`;
     this.address.textContent = command;
     try {
       await navigator.clipboard.writeText(command);
@@ -264,11 +298,21 @@ export class TryForm {
     }
   }
 
+  // Headers beside Accept.
+  #sent() {
+    const type = this.body ? [["Content-Type", "application/json"]] : [];
+    return [...type, ...this.headers.flatMap((read) => read())];
+  }
+
   async #send(target) {
     this.answer.replaceChildren(element("p", { class: "faint" }, "Sending …"));
     const started = performance.now();
     try {
-      const response = await fetch(target, { headers: { Accept: this.accept.value || "*/*" } });
+      const response = await fetch(target, {
+        method: this.each.method,
+        headers: [["Accept", this.accept.value || "*/*"], ...this.#sent()],
+        body: this.body?.value,
+      });
       const body = await response.text();
       this.#show_answer(response, body, performance.now() - started);
     } catch (error) {
@@ -326,6 +370,11 @@ function encoded(text) {
   return encodeURIComponent(text).replace(/%(2C|3A|28|29|2F|20)/g, (escape) =>
     escape === "%20" ? "%20" : decodeURIComponent(escape),
   );
+}
+
+// One word of a command, whatever is in it.
+function inShell(text) {
+  return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 function labelled(text, input) {

@@ -199,7 +199,7 @@ function operation(each, row) {
   );
   body.append(
     ...(described.description ? prose(described.description) : []),
-    ...[parameters(each, row), answers(described)].filter(Boolean),
+    ...[parameters(each, row), fieldsOf(each), answers(described)].filter(Boolean),
     opened,
   );
   return element(
@@ -208,7 +208,7 @@ function operation(each, row) {
     element(
       "header",
       {},
-      element("h2", {}, element("span", { class: "method" }, each.method), ` ${description.base}${each.path}`),
+      element("h2", {}, element("span", { class: `method ${each.method.toLowerCase()}` }, each.method), ` ${description.base}${each.path}`),
       element("span", { class: "faint" }, described.summary ?? ""),
     ),
     body,
@@ -252,12 +252,35 @@ function parameters(each, row) {
   );
 }
 
+// What a document may hold.
+function fieldsOf(each) {
+  const schema = description.documentOf(each);
+  if (!schema) return null;
+  const needed = new Set(schema.required ?? []);
+  const rows = Object.entries(schema.properties).map(([name, property]) => {
+    const resolved = description.resolve(property);
+    const mark = needed.has(name) ? [" ", element("span", { class: "key" }, "required")] : [];
+    return [
+      [element("code", {}, visible(name)), ...mark],
+      limits(resolved),
+      spans(resolved.description ?? ""),
+    ];
+  });
+  return element(
+    "details",
+    {},
+    element("summary", {}, "Document"),
+    tabular(["Field", "Value", "Meaning"], rows, "parameters"),
+  );
+}
+
 function limits(schema) {
   const bounds = [
     schema.type === "array" ? `list of ${inWords(description.resolve(schema.items))}` : inWords(schema),
     schema.minimum !== undefined && Math.abs(schema.minimum) < 1e15 ? `at least ${schema.minimum}` : null,
     schema.maximum !== undefined && schema.maximum < 1e15 ? `at most ${schema.maximum}` : null,
     schema.default !== undefined ? `${schema.default} by default` : null,
+    schema.maxLength ? `at most ${schema.maxLength} characters` : null,
   ];
   return bounds.filter(Boolean).join(", ");
 }

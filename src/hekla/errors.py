@@ -58,6 +58,7 @@ ALREADY_EXISTS = _code("already_exists", 409, "There is such a row already")
 STILL_REFERENCED = _code("still_referenced", 409, "Other rows still refer to the row")
 # Not 422: of the document alone nobody can tell.
 MISSING_REFERENCE = _code("missing_reference", 409, "The row refers to one that is not there")
+TOO_MANY_ROWS = _code("too_many_rows", 409, "More rows are meant than one request may write")
 CHANGES_GONE = _code("changes_gone", 410, "The changes are not kept any more")
 PRECONDITION_FAILED = _code("precondition_failed", 412, "The row is not as it was expected to be")
 BODY_TOO_LARGE = _code("body_too_large", 413, "The request body is too large")

@@ -19,9 +19,9 @@ from hekla.actor import Actor
 from hekla.errors import (
     ALREADY_EXISTS,
     FORBIDDEN,
-    LIMIT_EXCEEDED,
     NOT_FOUND,
     PRECONDITION_FAILED,
+    TOO_MANY_ROWS,
     VALIDATION_FAILED,
     Fault,
     Problem,
@@ -387,7 +387,7 @@ class Work:
         found = await self.tx.fetch_all(plan.sql, plan.bind((*values, most + 1), self.actor))
         if len(found) > most:
             raise Problem(
-                LIMIT_EXCEEDED,
+                TOO_MANY_ROWS,
                 f"More than {most} rows would be written at once (setting max_write_rows).",
             )
         return found

@@ -145,7 +145,7 @@ export class Description {
 // What may be written for a schema, to begin with.
 const SAMPLES = {
   date: "2026-01-31", "date-time": "2026-01-31T09:30:00Z", email: "name@example.org",
-  uri: "https://example.org/", uuid: "123e4567-e89b-12d3-a456-426614174000",
+  uri: window.location.origin, uuid: "123e4567-e89b-12d3-a456-426614174000",
 };
 
 function relationOf(schema) {

@@ -50,8 +50,9 @@ coverage: $(TEST_READY) ## Run the tests and show the lines that none of them re
 	$(BIN)/coverage report
 
 .PHONY: bench
-bench: $(BENCH_READY) ## Measure Hekla against its peers; writes benchmarks/RESULTS.md
+bench: $(BENCH_READY) ## Measure Hekla against its peers; writes benchmarks/RESULTS.md and RESULTS-writes.md
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.writes
 
 .PHONY: soak
 soak: $(BENCH_READY) ## Long runs: load with memory measured, random queries, kills and power cuts

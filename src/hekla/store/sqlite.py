@@ -36,6 +36,8 @@ _STEPS = 4000
 _PATIENCE = 4
 _REMEMBERED = 1024
 _PREPARED = 512
+# Most bytes of pages that the writer keeps: indexes are written all over.
+_WRITER_CACHE = 64 << 20
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 60.0
 _CAREFUL_SECONDS = 600.0
 
@@ -206,6 +208,8 @@ class SqliteStore:
             except apsw.Error as exc:
                 connection.close(True)
                 raise OperatorError(f"{self.location}: {exc}, in: {statement}") from exc
+        # What does not fit is written to the log before its time, and read from there again.
+        connection.pragma("cache_size", -(_WRITER_CACHE >> 10))
         if self.location.path is not None:
             connection.pragma("journal_size_limit", LOG_LIMIT)
         # From here on whoever waits for a lock does so without holding up the loop.

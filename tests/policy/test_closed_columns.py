@@ -197,3 +197,38 @@ async def test_a_search_over_closed_columns_is_one_over_none(tmp_path: Path, pat
         bodies.append((answer.status, answer.body))
     assert bodies[0] == bodies[1]
     assert bodies[0][0] == 400
+
+
+@pytest.mark.parametrize(
+    ("query", "form", "body"),
+    [
+        ("", "application/json", b"[{},{}]"),
+        ("limit=1&count=exact", "application/json", b"[{}]"),
+        ("distinct=true&count=exact", "application/json", b"[{}]"),
+        ("", "application/x-ndjson", b"{}\n{}\n"),
+        # An empty line would be no row.
+        ("", "text/csv", b'""\r\n""\r\n""\r\n'),
+    ],
+)
+async def test_rows_are_there_without_an_open_column(
+    tmp_path: Path, query: str, form: str, body: bytes
+) -> None:
+    """Where every column is closed nothing of a row shows but that it is there."""
+    app = Hekla(f"sqlite:///{tmp_path / 'data.db'}")
+    app.resource(readers, read=everyone, columns={"user_id": nobody, "note_id": nobody})
+    app.create_tables()
+    with app.sessions.begin() as connection:
+        for table in (users, notes, readers):
+            table.create(connection, checkfirst=True)
+            connection.execute(table.insert(), ROWS[table])
+    await app.startup()
+    try:
+        answer = await app.handle(Request("GET", "/readers", query, [("accept", form)]))
+        read = answer.body
+        if not isinstance(read, bytes):
+            read = b"".join([piece async for piece in read])
+        assert (answer.status, read) == (200, body)
+        total = {"limit=1&count=exact": "2", "distinct=true&count=exact": "1"}.get(query)
+        assert dict(answer.headers).get("x-total-count") == total
+    finally:
+        await app.shutdown()

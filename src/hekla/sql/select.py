@@ -29,6 +29,10 @@ from hekla.sql.search import compile_rank
 __all__ = ["as_body", "compile_rows", "compile_select"]
 
 
+_NOTHING: sa.ColumnElement[Any] = sa.literal_column("1")
+"""Stands for the columns where there are none: not every database can select nothing."""
+
+
 def _bind(value: Any) -> sa.ColumnElement[Any]:
     assert isinstance(value, Hole)
     return ValueSlot(value.index).bind(type_=sa.Integer())
@@ -143,6 +147,9 @@ def _compile_page(
     if not chosen_later:
         conditions += [far == near for far, near in links]
 
+    if not selected.columns:
+        # Every column is closed to the actor: the rows are there, with nothing in them.
+        selected.add(_NOTHING)
     statement = sa.select(*selected.columns).select_from(tables).where(*conditions)
     if query.distinct:
         statement = statement.distinct()
@@ -310,7 +317,12 @@ def _count(scope: Scope, query: Select) -> sa.ColumnElement[Any]:
         conditions.append(compile_condition(scope, source, query.where))
     if query.distinct:
         columns = [scope.value(source, c) for c in _chosen(scope, resource, query.fields)]
-        rows = sa.select(*columns).select_from(source.alias).where(*conditions).distinct()
+        rows = (
+            sa.select(*(columns or [_NOTHING]))
+            .select_from(source.alias)
+            .where(*conditions)
+            .distinct()
+        )
         return sa.select(sa.func.count()).select_from(rows.subquery()).scalar_subquery()
     counted = sa.select(sa.func.count()).select_from(source.alias).where(*conditions)
     return counted.correlate_except(source.alias).scalar_subquery()

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import sqlalchemy as sa
@@ -19,8 +20,9 @@ from hekla.engine import Engine
 from hekla.errors import OperatorError
 from hekla.faces.rest.routes import Listed, RestFace
 from hekla.policy.access import Policy
-from hekla.policy.rules import ADMINISTRATORS, Action, Rule, Rules, nobody
+from hekla.policy.rules import ADMINISTRATORS, Action, Rule, Rules, everyone, nobody
 from hekla.schema.build import Declaration, build_schema
+from hekla.schema.plain import plain
 from hekla.schema.resource import RowCheck, Schema, Validator
 from hekla.schema.sources.reflect import reflect
 from hekla.server.application import Handler
@@ -375,6 +377,14 @@ class Hekla:
         """The one door to the rows: ``await app.engine.read(question, actor)``."""
         return self.parts.engine
 
+    @property
+    def operator(self) -> Engine:
+        """The rows for whoever holds the database: all of them, every column, as it is stored.
+
+        No rule holds, nothing is filled in, and the tables between others are resources too.
+        """
+        return self.parts.operator
+
     # Requests
 
     async def _prepare_and_handle(self, request: Request) -> Response:
@@ -431,6 +441,7 @@ class _Parts:
     """What an app consists of once its declarations are complete."""
 
     def __init__(self, app: Hekla) -> None:
+        self._app = app
         self.store = open_store(app.location, app.settings)
         self.schema, rules = self._schema(app)
         self.policy = Policy(self.schema, rules)
@@ -457,6 +468,26 @@ class _Parts:
         secret = app.settings.secret or str(app.location)
         self.face = RestFace(self.engine, router, secret, describe=app.openapi, title=app.title)
         self.web = WebApplication(router, app.settings)
+
+    @cached_property
+    def operator(self) -> Engine:
+        """The engine for whoever holds the database; it is seldom asked for."""
+        app, schema = self._app, self.schema
+        between = {
+            link.table
+            for resource in schema
+            for relation in resource.relations.values()
+            for link in relation.links[:-1]
+        } - {resource.table for resource in schema}
+        if between:
+            declarations = [declaration for declaration, _ in app._declarations]
+            more = sorted(between, key=lambda table: str(getattr(table, "name", "")))
+            declarations += [Declaration(table) for table in more]
+            schema = build_schema(declarations, self.store.dialect)
+        schema = plain(schema)
+        everything = Rules(everyone, create=everyone, update=everyone, delete=everyone)
+        policy = Policy(schema, {resource.name: everything for resource in schema})
+        return Engine(schema, policy, self.store, app.settings, self.engine.writer.hooks)
 
     def _hooks(self, app: Hekla) -> Hooks:
         names = {

@@ -15,6 +15,8 @@ from hekla.cli.capture import capture
 from hekla.cli.changes import changes
 from hekla.cli.completion import completion
 from hekla.cli.explain import explain
+from hekla.cli.export import export
+from hekla.cli.import_ import import_
 from hekla.cli.inspect import inspect
 from hekla.cli.openapi import openapi
 from hekla.cli.restore import restore
@@ -61,7 +63,7 @@ def commands(traceback: bool) -> None:
 
 for _command in (serve, routes, explain, openapi, inspect, backup, restore, completion):
     commands.add_command(_command)
-for _command in (changes, capture):
+for _command in (changes, capture, import_, export):
     commands.add_command(_command)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import click
@@ -9,7 +10,7 @@ from click.shell_completion import CompletionItem
 
 from hekla.cli.target import DATABASE_SUFFIXES, Target, find
 
-__all__ = ["source_argument", "target_argument"]
+__all__ = ["complete_words", "source_argument", "target_argument"]
 
 
 def _find(context: click.Context, _: click.Parameter, value: str | None) -> Target | None:
@@ -19,6 +20,15 @@ def _find(context: click.Context, _: click.Parameter, value: str | None) -> Targ
 
 def _complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Python files, database files and the folders on the way to them."""
+    return _paths(incomplete, (".py", *DATABASE_SUFFIXES))
+
+
+def complete_words(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The same, and files of rows."""
+    return _paths(incomplete, (".py", *DATABASE_SUFFIXES, ".csv", ".json", ".jsonl", ".ndjson"))
+
+
+def _paths(incomplete: str, suffixes: Collection[str]) -> list[CompletionItem]:
     start = Path(incomplete)
     folder = start if incomplete.endswith("/") else start.parent
     if not folder.is_dir():
@@ -28,7 +38,7 @@ def _complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[Co
         for path in sorted(folder.iterdir())
         if str(path).startswith(incomplete)
         and not path.name.startswith(".")
-        and (path.is_dir() or path.suffix in (".py", *DATABASE_SUFFIXES))
+        and (path.is_dir() or path.suffix in suffixes)
     ]
 
 

@@ -14,7 +14,7 @@ from hekla.errors import AMBIGUOUS_KEY, INTERNAL, NOT_FOUND, UNSUPPORTED, Proble
 from hekla.faces.rest.aggregates import parse_aggregate
 from hekla.faces.rest.changes import CHANGES, HISTORY, ResourceChanges
 from hekla.faces.rest.cursor import START, CursorCodec, Position, invalid_cursor, ordering_tag
-from hekla.faces.rest.export import CSV, NDJSON, export
+from hekla.faces.rest.export import CSV, NDJSON, export, question_of
 from hekla.faces.rest.import_ import IMPORT, Imports
 from hekla.faces.rest.keys import Key, key_condition, parse_key
 from hekla.faces.rest.parse import Pairs, parse_item, parse_list
@@ -236,7 +236,7 @@ class ResourceEndpoint:
         access = self.engine.policy.access(request.actor)
         if form != JSON:
             asked = parse_list(pairs, self.resource, access, self.engine.settings, export=True)
-            return await export(self.engine, _plain(asked), request.actor, form)
+            return await export(self.engine, question_of(asked), request.actor, form)
         position = None
         if "cursor" in query:
             for name, text in pairs:
@@ -320,15 +320,6 @@ class ResourceEndpoint:
         if answer is None:
             raise Problem(INTERNAL)
         return Response(200, answer.body, self._list_headers(request, prepared, values, answer))
-
-
-def _plain(query: Select) -> Question:
-    """The question with its values where they are: an export is not worth remembering."""
-    question = parameterize(query)
-    return Question(
-        question.shape,
-        tuple(getattr(value, "value", value) for value in question.values),
-    )
 
 
 def _is_null(value: Any) -> bool:

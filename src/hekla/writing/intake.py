@@ -124,7 +124,6 @@ class Intake:
     ) -> None:
         self.resource = resource
         self.options = options
-        self.rows = Rows()
         self.outcomes = Outcomes()
         shown = access.columns(resource)
         settable: Mapping[str, Column] = access.settable(resource)
@@ -159,6 +158,7 @@ class Intake:
             self._check_key(names)
         # NULL where none can be is as though nothing was said.
         self._never_null = frozenset(n for n, c in settable.items() if not c.nullable)
+        self.rows = Rows()
 
     def _check_key(self, names: Sequence[str]) -> None:
         absent = [name for name in self.options.upsert if name not in names]

@@ -13,7 +13,7 @@ __all__ = ["CsvRecords", "broken", "too_long"]
 
 BOM: Final = b"\xef\xbb\xbf"
 _EMPTY: Final = (b"\n", b"\r\n")
-_QUOTED: Final = re.compile(r'"([^"]*(?:""[^"]*)*)"')
+_QUOTED: Final = re.compile(r'"([^"]*+(?:""[^"]*+)*+)"')
 
 
 class _Fault(ValueError):

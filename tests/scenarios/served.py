@@ -1,7 +1,7 @@
 """An application for a server to import: ``HEKLA_TEST_APP`` says which, and where its files are.
 
 ``example`` is the example application, ``samples`` the tables of every type, anything else the
-database that is found there, for everyone.
+database that is found there. All are for everyone to read, the example to write as well.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from hekla import Hekla, everyone
+from hekla import Hekla, everyone, nobody
 from tests.scenarios.example import load_example
 from tests.scenarios.samples import clashes, samples
 
@@ -21,8 +21,8 @@ def _app(which: str, place: Path) -> Hekla:
         return load_example(place)
     app = Hekla(f"sqlite:///{place}")
     if which == "samples":
-        app.resource(samples, read=everyone, search=["text"])
-        app.resource(clashes, read=everyone)
+        app.resource(samples, read=everyone, write=nobody, search=["text"])
+        app.resource(clashes, read=everyone, write=nobody)
     else:
         app.reflect(read=everyone)
     return app

@@ -8,10 +8,11 @@ values are apart from it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from itertools import chain
 from types import MappingProxyType
 from typing import Any, Literal
+
+import msgspec
 
 from hekla.errors import Problem
 from hekla.query.shape import Which
@@ -33,8 +34,7 @@ __all__ = [
 Row = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Existing:
+class Existing(msgspec.Struct, frozen=True, gc=False):
     """A row that is there, named by its key, and what of it is changed, if anything.
 
     ``key`` leaves out the columns that the row has from the one that it belongs to. ``otherwise``
@@ -43,7 +43,7 @@ class Existing:
     """
 
     key: Row
-    row: Row = field(default_factory=lambda: MappingProxyType({}))
+    row: Row = msgspec.field(default_factory=lambda: MappingProxyType({}))
     nested: tuple[Nested, ...] = ()
     merge: frozenset[str] = frozenset()
     version: Any = None
@@ -56,8 +56,7 @@ class Existing:
         return bool(self.row or self.nested) or self.version is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Nested:
+class Nested(msgspec.Struct, frozen=True, gc=False):
     """What shall become of the rows at the other end of ``relation``.
 
     ``rows`` belong to the row afterwards: new ones, and ones that exist. With ``exact`` no
@@ -81,8 +80,7 @@ class Nested:
         return chain(self.rows, self.update, self.unlink, self.delete)
 
 
-@dataclass(frozen=True, slots=True)
-class Create:
+class Create(msgspec.Struct, frozen=True, gc=False):
     """A new row. ``at`` is the JSON pointer of its document, for faults."""
 
     resource: str
@@ -91,8 +89,7 @@ class Create:
     at: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
+class Update(msgspec.Struct, frozen=True, gc=False):
     """Change the columns in ``row`` of the row, or of all rows, that ``where`` names.
 
     ``merge`` names columns of JSON whose value is a merge patch (RFC 7396). ``version`` is what
@@ -110,8 +107,7 @@ class Update:
     at: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Replace:
+class Replace(msgspec.Struct, frozen=True, gc=False):
     """Give the row of ``key`` exactly the values of ``row``, or create it with that key.
 
     ``key`` holds the values of the primary key; ``row`` has one for each column that can be set.
@@ -125,8 +121,7 @@ class Replace:
     at: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Upsert:
+class Upsert(msgspec.Struct, frozen=True, gc=False):
     """Change the row whose columns ``by`` (a unique set) are those of ``row``, or create it.
 
     ``change`` holds what is set where the row is there already: of the columns in ``row`` those
@@ -136,13 +131,12 @@ class Upsert:
     resource: str
     by: tuple[str, ...]
     row: Row
-    change: Row = field(default_factory=lambda: MappingProxyType({}))
+    change: Row = msgspec.field(default_factory=lambda: MappingProxyType({}))
     nested: tuple[Nested, ...] = ()
     at: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Delete:
+class Delete(msgspec.Struct, frozen=True, gc=False):
     """Delete the row, or all rows, that ``where`` names; ``many`` as in :class:`Update`."""
 
     resource: str

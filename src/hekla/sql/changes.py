@@ -227,7 +227,8 @@ def _insertion(table: sa.Table, secret: Collection[str], action: str, temporary:
         same = f" WHERE {' OR '.join(differs)}"
     insert = 'INSERT INTO hekla_changes ("at", actor, request, "table", "key", action, '
     values = f"{who}, {_text(table.name)}, {key if keys else 'NULL'}, {_text(action)}"
-    rows = f"SELECT {before} AS before, {after} AS after"
+    # With a limit each object is made once, and not again for every place that speaks of it.
+    rows = f"SELECT {before} AS before, {after} AS after LIMIT 1"
     # Names are quoted and texts are literals: a trigger takes no parameters.
     return f'{insert}"before", "after") SELECT {values}, b.before, b.after FROM ({rows}) AS b{same}'  # noqa: S608
 

@@ -103,13 +103,13 @@ TASKS = [
     Scenario("/tasks/1%2C2", 404, code="not_found"),
     Scenario("/tasks/999999", 404, code="not_found", method="HEAD"),
     Scenario(
-        "/tasks",
+        "/tasks/aggregate",
         405,
         code="method_not_allowed",
         method="POST",
         headers={"allow": "GET, HEAD, OPTIONS"},
     ),
-    Scenario("/tasks/1", 405, method="DELETE", headers={"allow": "GET, HEAD, OPTIONS"}),
+    Scenario("/tasks/changes", 405, method="DELETE", headers={"allow": "GET, HEAD, OPTIONS"}),
     Scenario("/", 405, method="PATCH", headers={"allow": "GET, HEAD, OPTIONS"}),
     Scenario("/tasks", 501, code="not_implemented", method="BREW"),
     Scenario("/tasks", 406, code="not_acceptable", sent={"Accept": "image/png"}, says="text/csv"),
@@ -286,7 +286,11 @@ def test_every_code_is_met_somewhere() -> None:
         # tests/server, tests/web: bodies and what cannot be read at all
         *("request_timeout", "body_too_large", "internal", "bad_request"),
         # tests/store: what a database does
-        *("store_unavailable", "store_busy", "statement_timeout"),
+        *("store_unavailable", "store_busy", "statement_timeout", "store_full"),
+        # tests/scenarios, tests/faces, tests/writing, tests/changes: what only writes are told
+        *("invalid_body", "unsupported_media_type", "validation_failed", "check_failed"),
+        *("already_exists", "missing_reference", "still_referenced", "too_many_rows"),
+        *("precondition_failed", "idempotency_key_reused", "refused", "changes_gone"),
         # there is no sign-in yet
         "unauthenticated",
     }

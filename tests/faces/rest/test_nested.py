@@ -597,6 +597,22 @@ async def test_many_rows_by_a_filter_take_no_relations(send: Send) -> None:
     assert (answer.status, answer.json()["code"]) == (400, "unsupported")
 
 
+async def test_no_row_is_named_twice(send: Send) -> None:
+    """There would be two wishes for one row; each that comes later is a fault."""
+    await send("POST", "/tasks", {"title": "a", "children": [{"title": "b"}, {"title": "c"}]})
+    await send("POST", "/orders", {"lines": [{"number": 1, "text": "x"}]})
+    for target, document, place in (
+        ("/tasks/1", {"children": [2, {"id": 2, "title": "d"}]}, "/children/1"),
+        ("/tasks/1", {"children": {"link": [2], "delete": [2]}}, "/children/delete/0"),
+        ("/tasks/1", {"children": {"set": [2], "unlink": [3, 3]}}, "/children/unlink/1"),
+        ("/orders/1", {"lines": [1, {"number": 1, "text": "y"}]}, "/lines/1"),
+    ):
+        answer = await send("PATCH", target, document)
+        assert (answer.status, places(answer)) == (422, [place])
+        assert answer.json()["errors"][0]["message"] == "is named twice"
+    assert len((await send("GET", "/tasks?parent_id=1")).json()) == 2
+
+
 # What nobody should send
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import JSON, ForeignKey, func
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from hekla import Actor, Hekla, everyone
 from hekla.writing.hooks import Event
@@ -39,6 +39,17 @@ class Book(Base):
     made: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
+class Note(Base):
+    """Refers to a book as far as the model knows, and the database does not."""
+
+    __tablename__ = "notes"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    about_id: Mapped[int | None]
+    about: Mapped[Book | None] = relationship(
+        primaryjoin=lambda: Note.about_id == Book.id, foreign_keys=lambda: [Note.about_id]
+    )
+
+
 def has_a_place(row: Mapping[str, Any]) -> None:
     if row["shelf_id"] is None and row["title"] != "loose":
         raise ValueError("a book stands on a shelf")
@@ -57,6 +68,7 @@ async def app(tmp_path: Path) -> AsyncIterator[Hekla]:
         created_by="made_by",
         validate=has_a_place,
     )
+    app.resource(Note, read=everyone, write=everyone)
     app.on_startup(app.create_tables)
     yield app
     await app.shutdown()
@@ -183,3 +195,15 @@ async def test_hooks_are_asked_about_nested_rows(app: Hekla, send: Send) -> None
     assert (batch.status, places(batch)) == (422, ["/1/body/title"])
     assert batch.json()["operation"] == 1
     assert len((await send("GET", "/shelves")).json()) == 2
+
+
+async def test_a_relation_needs_no_foreign_key_in_the_database(app: Hekla, send: Send) -> None:
+    """The row that is referred to has to be there all the same."""
+    await app.startup()
+    made = await send("POST", "/notes", {"about": {"title": "loose"}})
+    assert made.json() == {"id": 1, "about_id": 1}
+    linked = await send("POST", "/notes", {"about": 1})
+    assert linked.json() == {"id": 2, "about_id": 1}
+    absent = await send("POST", "/notes", {"about": 9})
+    assert (absent.status, absent.json()["code"]) == (409, "missing_reference")
+    assert places(absent) == ["/about"]

@@ -69,7 +69,7 @@ def run_schemathesis(which: str, url: str, folder: Path) -> subprocess.Completed
     command += ["--checks", "all", "--no-color", "--warnings", "off", "--continue-on-failure"]
     command += ["--phases", "examples,coverage,fuzzing,stateful"]
     # A machine that stands still for a while is not a server that does not answer.
-    command += ["--request-timeout", "60"]
+    command += ["--request-timeout", "60", "--max-response-time", "60"]
     if SOAK:
         seed = os.environ.get("HEKLA_SEED") or str(secrets.randbits(64))
         command += ["--max-examples", str(EXAMPLES[which]), "--seed", seed]

@@ -104,7 +104,7 @@ class Batch:
     async def __call__(self, request: Request) -> Response:
         asked = read_batch(await read_document(request), self.engine.settings)
         minimal = wants_nothing_back(request.headers)
-        prepared = [self._prepare(request, each, place) for place, each in enumerate(asked)]
+        prepared = [self._prepare(request, each) for each in asked]
 
         async def steps(unit: Unit) -> list[Written]:
             done: list[_Done] = []
@@ -136,19 +136,13 @@ class Batch:
             headers.append(_MINIMAL)
         return Response(200, body, headers)
 
-    def _prepare(self, request: Request, asked: Asked, place: int) -> _Step | Problem | None:
+    def _prepare(self, request: Request, asked: Asked) -> _Step | Problem | None:
         """The step of an operation, or what is wrong with it; None if others have to come first.
 
         What is wrong is said when its turn comes: one before it may fail first.
         """
-
-        def lookup(operation: int, member: str, at: str) -> Any:
-            if operation >= place:
-                raise _no_such(f"there is no operation {operation} before this one", at)
-            raise _NotYet
-
         try:
-            return self._step(request, asked, lookup)
+            return self._step(request, asked, _not_yet)
         except Problem as problem:
             return problem
         except _NotYet:
@@ -276,6 +270,10 @@ def _read(endpoint: ResourceEndpoint, rest: str, query: str, actor: Actor) -> _S
         return _Done(response, None, answer.total)
 
     return _Step(1, run)
+
+
+def _not_yet(operation: int, member: str, at: str) -> Any:
+    raise _NotYet
 
 
 def _lookup(done: Sequence[_Done]) -> Callable[[int, str, str], Any]:

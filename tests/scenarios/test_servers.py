@@ -88,9 +88,9 @@ REQUESTS = [
     Asked("/tasks?limit=1001", 400),
     Asked("/tasks?cursor=x", 400),
     Asked("/tasks?or=(id=1", 400),
-    Asked("/tasks", 405, method="POST"),
-    Asked("/tasks/1", 405, method="DELETE"),
-    Asked("/tasks/1", 405, method="PATCH"),
+    Asked("/tasks", 415, method="POST"),
+    Asked("/tasks/aggregate", 405, method="DELETE"),
+    Asked("/tasks/1", 405, method="POST"),
     Asked("/tasks", 406, sent={"Accept": "image/png"}),
 ]
 

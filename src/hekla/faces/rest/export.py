@@ -127,8 +127,9 @@ async def _csv(
 
 
 def _line(fields: Iterable[str]) -> str:
-    # Of a single column NULL is an empty line: there is no other way to tell it from a text.
-    return ",".join(fields) + "\r\n"
+    # An empty line is skipped by many readers, and the row would be lost: so the only field of
+    # a row is never nothing at all, and of a single column NULL looks like the empty text.
+    return (",".join(fields) or '""') + "\r\n"
 
 
 def _part(name: str, part: msgspec.Raw | None, documents: frozenset[str]) -> str:

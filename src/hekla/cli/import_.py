@@ -147,7 +147,7 @@ async def _import(
     dry_run: bool,
     hooks: bool,
 ) -> list[Told]:
-    from hekla.faces.rest.import_ import natural_key
+    from hekla.faces.rest.unique_sets import unique_set
     from hekla.writing.intake import Options
 
     await app.startup()
@@ -157,9 +157,7 @@ async def _import(
             for resource, file, form in files:
                 meter.begin(f"{file}, checked")
                 options = Options(
-                    upsert=()
-                    if upsert is None
-                    else natural_key(resource, upsert, resource.columns),
+                    upsert=() if upsert is None else unique_set(resource, upsert, resource.columns),
                     on_error=cast("Any", on_error),
                     read_only=cast("Any", read_only),
                     dry_run=dry_run,

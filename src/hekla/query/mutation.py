@@ -133,6 +133,7 @@ class Upsert(msgspec.Struct, frozen=True, gc=False):
     row: Row
     change: Row = msgspec.field(default_factory=lambda: MappingProxyType({}))
     nested: tuple[Nested, ...] = ()
+    version: Any = None
     at: str = ""
 
 

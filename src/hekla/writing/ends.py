@@ -304,8 +304,9 @@ class Between(End):
             try:
                 await self.work.tx.fetch(sql, args)
             except ConstraintFailed as failure:
+                work = self.work
                 raise await explain(
-                    failure, self.work.tx, self.resource, None, at, self.work.writer
+                    failure, work.tx, self.resource, None, at, work.writer, work.access
                 ) from failure
 
 

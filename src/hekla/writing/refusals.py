@@ -16,6 +16,7 @@ from hekla.errors import (
     Fault,
     Problem,
 )
+from hekla.policy.access import Access
 from hekla.schema.resource import Resource
 from hekla.sql.plan import ValueSlot, render
 from hekla.store.constraints import ConstraintFailed
@@ -39,15 +40,22 @@ async def explain(
     row: Mapping[str, Any] | None,
     at: str,
     writer: Writer,
+    access: Access,
 ) -> Problem:
-    """The Problem for a constraint that failed; ``row`` is what was to be written, if anything."""
-    names = _api_names(failure, resource)
+    """The Problem for a constraint that failed; ``row`` is what was to be written, if anything.
+
+    What it speaks of is open to whoever has ``access``: no closed column is named, and no
+    resource that shows none of its rows.
+    """
+    broken = _api_names(failure, resource)
+    known = access.columns(resource)
+    names = [name for name in broken if name in known]
     match failure.kind:
         case "unique":
             what = " and ".join(names)
             message = (
                 f"There is a row of {resource.name} with this {what} already."
-                if names
+                if names and names == broken
                 else f"There is such a row of {resource.name} already."
             )
             return Problem(ALREADY_EXISTS, message, errors=_faults(names, at, message))
@@ -59,10 +67,11 @@ async def explain(
                 errors=_faults(names, at, message),
             )
         case "check":
-            message = f"The database refuses it: {failure.name}." if failure.name else ""
+            told = failure.name and names == broken
+            message = f"The database refuses it: {failure.name}." if told else ""
             return Problem(CHECK_FAILED, message, errors=_faults(names, at, message))
         case "foreign_key":
-            return await _foreign_key(tx, resource, row, at, writer)
+            return await _foreign_key(tx, resource, row, at, writer, access)
 
 
 def left_open(failure: ConstraintFailed) -> Problem:
@@ -109,6 +118,7 @@ async def _foreign_key(
     row: Mapping[str, Any] | None,
     at: str,
     writer: Writer,
+    access: Access,
 ) -> Problem:
     """Find out which foreign key it is: the database does not say."""
     by_source = {column.source: column for column in resource.columns.values()}
@@ -118,8 +128,8 @@ async def _foreign_key(
         if row is None:
             break
         columns = [by_source.get(element.parent) for element in constraint.elements]
-        known = [r.name for r in writer.schema if r.table is constraint.referred_table]
-        target = known[0] if known else ""
+        known = [r for r in writer.schema if r.table is constraint.referred_table]
+        target = known[0].name if known and access.rows(known[0]) is not False else ""
         names = tuple(c.name for c in columns if c is not None and c.name in row)
         if 0 < len(names) < len(columns):
             partly.append((names, target))
@@ -150,6 +160,10 @@ async def _foreign_key(
             if constraint.elements[0].column.table is resource.table
         }
     )
-    served = [r.name for r in writer.schema if getattr(r.table, "name", None) in holders]
+    served = [
+        r.name
+        for r in writer.schema
+        if getattr(r.table, "name", None) in holders and access.rows(r) is not False
+    ]
     by = f" (by {' or '.join(served)})" if served else ""
     return Problem(STILL_REFERENCED, f"Other rows still refer to this row of {resource.name}{by}.")

@@ -107,7 +107,7 @@ class Work:
             case Replace():
                 return self.replace(resource, mutation, answer, precondition)
             case Upsert():
-                return self.upsert(resource, mutation, answer)
+                return self.upsert(resource, mutation, answer, precondition)
             case Delete(many=True):
                 return self.delete_many(resource, mutation)
             case Delete():
@@ -309,6 +309,7 @@ class Work:
         if precondition is not None:
             precondition(None if key is None else await self.body(resource, key, answer))
         if key is None:
+            _still_there(new.version)
             row = {**new.row, **new.key}
             try:
                 return await self.create(
@@ -344,15 +345,24 @@ class Work:
     def _is_key(self, resource: Resource, problem: Problem) -> bool:
         return {fault.location.rpartition("/")[2] for fault in problem.errors} == {*resource.key}
 
-    async def upsert(self, resource: Resource, new: Upsert, answer: Question | None) -> Written:
+    async def upsert(
+        self,
+        resource: Resource,
+        new: Upsert,
+        answer: Question | None,
+        precondition: Precondition | None = None,
+    ) -> Written:
         where = which(_equal({name: new.row[name] for name in new.by}))
         key = await self._seek(resource, where)
+        if precondition is not None:
+            precondition(None if key is None else await self.body(resource, key, answer))
         if key is None:
+            _still_there(new.version)
             create = Create(new.resource, new.row, new.nested, new.at)
             return await self.create(resource, create, answer)
         check_writable(self.access, resource, "update")
         row = await self._without_kept(resource, key, new.change, new.at)
-        change = Update(new.resource, where, row, new.nested, at=new.at)
+        change = Update(new.resource, where, row, new.nested, version=new.version, at=new.at)
         return await self._update(resource, change, None, key, answer)
 
     # Many rows
@@ -464,7 +474,7 @@ class Work:
         try:
             return await self.tx.fetch(plan.plan.sql, plan.plan.bind(values, self.actor))
         except ConstraintFailed as failure:
-            problem = await explain(failure, self.tx, resource, row, at, self.writer)
+            problem = await explain(failure, self.tx, resource, row, at, self.writer, self.access)
             raise problem from failure
 
     async def _written(
@@ -536,6 +546,12 @@ def _equal(values: Mapping[str, Any]) -> Condition:
         for name, value in values.items()
     )
     return parts[0] if len(parts) == 1 else And(parts)
+
+
+def _still_there(version: Any) -> None:
+    """Raise Problem if the document says at what version it read a row that is not there."""
+    if version is not None:
+        raise Problem(PRECONDITION_FAILED, "It is there no more: somebody else has deleted it.")
 
 
 def _beyond(resource: Resource, action: Action) -> Problem:

@@ -314,6 +314,9 @@ def _blamed(place: int, asked: Asked) -> Iterator[None]:
         for fault in problem.errors or [Fault("", problem.detail)]:
             if fault.location == at or fault.location.startswith(f"{at}/"):
                 errors.append(fault)
+            elif fault.location.startswith("header."):
+                name = fault.location.removeprefix("header.").replace("-", "_")
+                errors.append(Fault(f"{at}/{name}", fault.message))
             elif fault.location:
                 # A parameter, which is part of the path here.
                 errors.append(Fault(f"{at}/path", f"{fault.location}: {fault.message}"))

@@ -15,6 +15,7 @@ __all__ = ["Asked", "read_batch"]
 
 _METHODS: Final = ("POST", "PUT", "PATCH", "DELETE", "GET")
 _WITH_BODY: Final = ("POST", "PUT", "PATCH")
+_UNCONDITIONAL: Final = ("POST", "GET")
 _MEMBERS: Final = ("method", "path", "body", "if_match", "if_none_match")
 # Enough to mend a batch by; a body has room for far more.
 _MOST_FAULTS: Final = 100
@@ -84,6 +85,12 @@ def _operation(item: Any, at: str, faults: list[Fault]) -> Asked | None:
         for name in ("if_match", "if_none_match")
         if item.get(name) is not None and type(item[name]) is not str
     ]
+    if method in _UNCONDITIONAL:
+        faults += [
+            Fault(f"{at}/{name}", "is for PUT, PATCH and DELETE")
+            for name in ("if_match", "if_none_match")
+            if item.get(name) is not None
+        ]
     if method in _WITH_BODY and "body" not in item:
         faults.append(Fault(f"{at}/body", "is required"))
     elif method in _METHODS and method not in _WITH_BODY and item.get("body") is not None:

@@ -12,6 +12,7 @@ from hekla.faces.rest.documents import JSON_TYPES
 from hekla.faces.rest.filter_parameters import chosen, natural_key
 from hekla.faces.rest.inputs import Inputs
 from hekla.faces.rest.links import same_row
+from hekla.faces.rest.unique_sets import shown_sets
 from hekla.faces.rest.write_row import PATCH_TYPES
 from hekla.policy.access import ACTIONS, Access
 from hekla.schema.resource import Resource
@@ -56,7 +57,7 @@ def write_operations(access: Access, resource: Resource) -> Iterator[str]:
     create, update, delete = (access.writes(resource, each) is not False for each in ACTIONS)
     if create:
         yield "create"
-    if resource.uniques and (create or update):
+    if shown_sets(resource, access.columns(resource)) and (create or update):
         yield "upsert"
     if update:
         yield "update_many"
@@ -130,16 +131,18 @@ class Writes:
 
     def _upsert(self, described: Described) -> dict[str, Any]:
         names, parameter = natural_key(described)
+        known = shown_sets(described.resource, described.columns)
         body = self.of_resource(described).upsert(names)
         return self._operation(
             described,
             "upsert",
             f"Create or change a row of {described.resource.name} by what it is called",
             "Any set of columns that tells rows apart names the row: "
-            f"{' or '.join(', '.join(each) for each in described.resource.uniques)}. {_AGAIN}",
+            f"{' or '.join(', '.join(each) for each in known)}. {_UNCHANGED} {_AGAIN}",
             [parameter, *self._shaping(described)],
             _body(body),
             self._answers(described, created=True),
+            "412",
         )
 
     def _update_many(self, described: Described) -> dict[str, Any]:

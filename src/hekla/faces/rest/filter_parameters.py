@@ -15,6 +15,7 @@ from hekla.faces.rest.aggregates import AGGREGATE_PARAMETERS
 from hekla.faces.rest.components import MOST_PLAIN, Described, alternatives, written_name
 from hekla.faces.rest.grammar import quote_name
 from hekla.faces.rest.parse import LIST_PARAMETERS
+from hekla.faces.rest.unique_sets import shown_sets
 from hekla.faces.rest.values import (
     BOOLEAN,
     condition_value,
@@ -104,10 +105,8 @@ def chosen(described: Described, *, required: bool = True) -> dict[str, Any]:
 
 def natural_key(described: Described) -> tuple[tuple[str, ...], dict[str, Any]]:
     """What a row is called beside its key, if there is anything: the columns and the parameter."""
-    names = next(
-        (each for each in described.resource.uniques if each != described.resource.key),
-        described.resource.uniques[0],
-    )
+    known = shown_sets(described.resource, described.columns)
+    names = next((each for each in known if each != described.resource.key), known[0])
     columns = described.resource.columns
     schema = {
         "type": "object",

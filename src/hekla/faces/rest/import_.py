@@ -32,6 +32,7 @@ from hekla.errors import (
 from hekla.faces.rest.csv_records import CsvRecords
 from hekla.faces.rest.documents import media_type
 from hekla.faces.rest.json_records import ArrayRecords, LineRecords
+from hekla.faces.rest.unique_sets import unique_set
 from hekla.schema.names import nearest
 from hekla.schema.resource import Resource
 from hekla.web.query_string import split_query
@@ -41,7 +42,7 @@ from hekla.web.unpack import unpack
 from hekla.writing.intake import Options, Record
 from hekla.writing.report import Outcomes
 
-__all__ = ["IMPORT", "IMPORT_PARAMETERS", "Form", "Imports", "natural_key", "open_records"]
+__all__ = ["IMPORT", "IMPORT_PARAMETERS", "Form", "Imports", "open_records"]
 
 IMPORT = "import"
 
@@ -75,18 +76,6 @@ def open_records(
     if form == "ndjson":
         return None, LineRecords(file, longest)
     return None, ArrayRecords(file, longest)
-
-
-def natural_key(resource: Resource, text: str, shown: Container[str]) -> tuple[str, ...]:
-    """The unique set of columns that ``upsert`` names; Problem if none of those shown is."""
-    names = resource.key if text == "key" else tuple(text.split(","))
-    uniques = [unique for unique in resource.uniques if all(name in shown for name in unique)]
-    for unique in uniques:
-        if set(unique) == set(names):
-            return unique
-    known = [",".join(unique) for unique in uniques]
-    message = f"expected columns that no two rows share: {' or '.join(known) or 'there are none'}"
-    raise Problem(UNKNOWN_PARAMETER, message, errors=[Fault("query.upsert", message)])
 
 
 class Imports:
@@ -197,7 +186,7 @@ def _options(request: Request, resource: Resource, shown: Container[str]) -> Opt
             raise _refused(INVALID_VALUE, name, "is given twice")
         given[name] = text
     return Options(
-        upsert=natural_key(resource, given["upsert"], shown) if "upsert" in given else (),
+        upsert=unique_set(resource, given["upsert"], shown) if "upsert" in given else (),
         on_error=cast("Any", _word(given, "on_error", ("abort", "skip"))),
         read_only=cast("Any", _word(given, "read_only", ("refuse", "ignore", "keep"))),
         dry_run=_word(given, "dry_run", ("false", "true")) == "true",

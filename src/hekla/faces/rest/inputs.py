@@ -74,7 +74,8 @@ class Inputs:
     def patch(self, *, many: bool) -> dict[str, Any]:
         """A reference to the schema of a merge patch, for one row or for many."""
         nested = {} if many else self._nested(exists=True)
-        name = "PatchMany" if many and self._nested(exists=True) else "Patch"
+        other = self.described.resource.version is not None or self._nested(exists=True)
+        name = "PatchMany" if many and other else "Patch"
         columns = {
             name: column
             for name, column in self.described.settable.items()
@@ -101,7 +102,7 @@ class Inputs:
         if required and not partial:
             schema["required"] = required
         version = self.described.resource.version
-        if name in ("Replace", "Patch") and version and version in self.described.columns:
+        if name in ("Replace", "Patch", "Upsert") and version and version in self.described.columns:
             schema["properties"][version] = {
                 **self.described.columns[version].type.input_schema(),
                 "description": "The version that was read: if it has changed, nothing is written.",

@@ -69,7 +69,7 @@ class WriteEndpoint:
             case "PATCH", "":
                 return write_list.update_many(target, query, access, headers)
             case "DELETE", "":
-                return write_list.delete_many(target, query, access)
+                return write_list.delete_many(target, query, access, headers)
             case "PUT", _:
                 return write_row.replace(target, rest, query, access, headers)
             case "PATCH", _:

@@ -19,9 +19,10 @@ from hekla.errors import (
 from hekla.faces.rest.documents import read_object, read_objects
 from hekla.faces.rest.nested import Budget
 from hekla.faces.rest.operation import Operation, Write
-from hekla.faces.rest.parse import ITEM_PARAMETERS, Pairs, parse_list
-from hekla.faces.rest.preconditions import wants_nothing_back
+from hekla.faces.rest.parse import ITEM_PARAMETERS, Pairs, once, parse_list
+from hekla.faces.rest.preconditions import precondition, unconditional, wants_nothing_back
 from hekla.faces.rest.row_documents import RowDocuments
+from hekla.faces.rest.unique_sets import find_unique_set, unique_set
 from hekla.faces.rest.writable import JSON_HEADER, MINIMAL, Writable, plain_values
 from hekla.faces.rest.write_row import PATCH_TYPES
 from hekla.policy.access import Access
@@ -44,11 +45,11 @@ _SHAPING = frozenset(ITEM_PARAMETERS)
 def create(target: Writable, query: str, access: Access, headers: HeaderView) -> Operation:
     """``POST /tasks``: one document or an array; ``?upsert=name`` changes what is there."""
     target.allow(access, "create")
+    unconditional(headers)
     by_text, query = _take(query, "upsert")
     answer = target.answer(query, access)
     if by_text is not None:
-        names = target.resource.key if by_text == "key" else tuple(by_text.split(","))
-        by = _natural_key(target, names, "query.upsert")
+        by = unique_set(target.resource, by_text, access.columns(target.resource))
         return Operation(partial(_create_or_update, target, access, headers, answer, by))
     return Operation(partial(_create, target, access, headers, answer))
 
@@ -132,9 +133,17 @@ def _create_or_update(
     reader = target.reader(access)
     one = type(document) is dict
     documents = [document] if one else read_objects(document, at)
-    creates = [reader.create(document, at)] if one else _each(target, reader, documents, at)
+    versions: list[Any] = [None] * len(documents)
+    if target.resource.version is not None:
+        read = [
+            reader.version(each, at if one else f"{at}/{place}")
+            for place, each in enumerate(documents)
+        ]
+        versions = [version for version, _ in read]
+        documents = [rest for _, rest in read]
+    creates = [reader.create(documents[0], at)] if one else _each(target, reader, documents, at)
     upserts = []
-    for new, given in zip(creates, documents, strict=True):
+    for new, given, version in zip(creates, documents, versions, strict=True):
         row = new.row
         absent = [name for name in by if row.get(name) is None]
         if absent:
@@ -145,7 +154,7 @@ def _create_or_update(
                 errors=[Fault(pointer(new.at, name), message) for name in absent],
             )
         change = {n: v for n, v in row.items() if n in given and n not in by}
-        upserts.append(Upsert(target.resource.name, by, row, change, new.nested, new.at))
+        upserts.append(Upsert(target.resource.name, by, row, change, new.nested, version, new.at))
     if one:
         return Write(upserts, target.tells(headers), answer)
     return _many(upserts, headers, answer, 200)
@@ -153,8 +162,11 @@ def _create_or_update(
 
 def upsert(target: Writable, query: str, access: Access, headers: HeaderView) -> Operation:
     """``PUT /labels?name=bug``: the row with that natural key, changed or made."""
-    named = {name: text for name, text in split_query(query) if name not in _SHAPING}
-    by = _natural_key(target, tuple(named), "query")
+    pairs = [pair for pair in split_query(query) if pair[0] not in _SHAPING]
+    named = dict(pairs)
+    shown = access.columns(target.resource)
+    by = find_unique_set(target.resource, named, shown, "query")
+    once(pairs, by)
     values: dict[str, Any] = {}
     faults = []
     for name, text in named.items():
@@ -165,24 +177,18 @@ def upsert(target: Writable, query: str, access: Access, headers: HeaderView) ->
     if faults:
         raise Problem(INVALID_SYNTAX, "The key in the address is not valid.", errors=faults)
     answer = target.answer(_shaping(query), access)
-    tell = target.tells(headers)
+    tell, expected = target.tells(headers), precondition(headers)
 
     def read(document: Any, at: str = "") -> Write:
-        given, nested = target.reader(access).replace_row(read_object(document, at), values, at)
+        reader = target.reader(access)
+        version, document = reader.version(read_object(document, at), at)
+        given, nested = reader.replace_row(document, values, at)
         change = {name: value for name, value in given.items() if name not in values}
-        mutation = Upsert(target.resource.name, by, {**given, **values}, change, nested, at)
-        return Write((mutation,), tell, answer)
+        row = {**given, **values}
+        mutation = Upsert(target.resource.name, by, row, change, nested, version, at)
+        return Write((mutation,), tell, answer, expected)
 
     return Operation(read)
-
-
-def _natural_key(target: Writable, names: Sequence[str], location: str) -> tuple[str, ...]:
-    for unique in target.resource.uniques:
-        if set(unique) == set(names):
-            return unique
-    known = " or ".join(",".join(unique) for unique in target.resource.uniques)
-    message = f"expected columns that no two rows share: {known or 'there are none'}"
-    raise Problem(UNKNOWN_PARAMETER, message, errors=[Fault(location, message)])
 
 
 # Many rows, by filter
@@ -191,6 +197,7 @@ def _natural_key(target: Writable, names: Sequence[str], location: str) -> tuple
 def update_many(target: Writable, query: str, access: Access, headers: HeaderView) -> Operation:
     """``PATCH /tasks?completed=false``: the same merge patch for each row that is found."""
     target.allow(access, "update")
+    unconditional(headers)
     where, shaping = _filter(target, query, access)
     minimal = wants_nothing_back(headers)
     answer = None if minimal else target.answer(shaping, access)
@@ -215,9 +222,10 @@ def _updated(minimal: bool, written: Sequence[Written], base: str) -> Response:
     return Response(200, written[0].body or b"[]", [JSON_HEADER, count])
 
 
-def delete_many(target: Writable, query: str, access: Access) -> Operation:
+def delete_many(target: Writable, query: str, access: Access, headers: HeaderView) -> Operation:
     """``DELETE /tasks?completed=true``."""
     target.allow(access, "delete")
+    unconditional(headers)
     everything = not query and target.resource.delete_all
     where = None if everything else _filter(target, query, access)[0]
     write = Write((Delete(target.resource.name, where, many=True),), _deleted)
@@ -246,7 +254,7 @@ def _filter(target: Writable, query: str, access: Access) -> tuple[Which | None,
 
 def _shaping(query: str) -> str:
     """Of a query string, what shapes the answer."""
-    return "&".join(part for part in query.split("&") if part.partition("=")[0] in _SHAPING)
+    return "&".join(part for part in query.split("&") if _name(part) in _SHAPING)
 
 
 def _condition(target: Writable, pairs: Pairs, access: Access) -> Condition | None:
@@ -270,9 +278,19 @@ def _take(query: str, name: str) -> tuple[str | None, str]:
     taken = None
     rest = []
     for part in query.split("&"):
-        own, _, value = part.partition("=")
-        if own == name:
-            taken = value
-        else:
+        if _name(part) != name:
             rest.append(part)
+            continue
+        if taken is not None:
+            raise Problem(
+                INVALID_SYNTAX,
+                f"The parameter {name} was given twice.",
+                errors=[Fault(f"query.{name}", "given twice")],
+            )
+        taken = split_query(part)[0][1]
     return taken, "&".join(rest)
+
+
+def _name(part: str) -> str:
+    """The name of one parameter of a query string."""
+    return split_query(part)[0][0] if part else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
@@ -94,3 +95,58 @@ def test_real_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_secret_is_not_shown() -> None:
     """The text of a Settings, which may end in a log, does not hold the secret."""
     assert "hush" not in repr(Settings(secret="hush"))
+
+
+def test_a_value_may_stand_in_a_file(tmp_path: Path) -> None:
+    """As containers are handed secrets; the line break at its end is no part of it."""
+    file = tmp_path / "secret"
+    file.write_text(" hush \n")
+    assert Settings.from_environment({"HEKLA_SECRET_FILE": str(file)}).secret == " hush "
+    file.write_text("7\r\n")
+    assert Settings.from_environment({"HEKLA_THREADS_FILE": str(file)}).threads == 7
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """Which variable, which file, and why; never what is in it."""
+    missing = tmp_path / "missing"
+    with pytest.raises(OperatorError, match=r"HEKLA_SECRET_FILE: cannot read .*missing: No such"):
+        Settings.from_environment({"HEKLA_SECRET_FILE": str(missing)})
+    for content in (b"\xff\xfe", b"x" * 70_000):
+        missing.write_bytes(content)
+        with pytest.raises(OperatorError, match="HEKLA_SECRET_FILE"):
+            Settings.from_environment({"HEKLA_SECRET_FILE": str(missing)})
+    with pytest.raises(OperatorError, match="both set"):
+        Settings.from_environment({"HEKLA_SECRET_FILE": str(missing), "HEKLA_SECRET": "a"})
+
+
+def test_a_private_value_is_not_shown_when_it_is_wrong() -> None:
+    """What may hold a password stays out of messages and of the text of a Settings."""
+    private = {"database_url", "secret", "redis_url"}
+    assert {each.name for each in fields(Settings) if not each.repr} >= private
+    shown = repr(Settings(database_url="x://u:hush@h/d", redis_url="redis://:hush@h"))
+    assert "hush" not in shown
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("shop.example.com", "ftp://a.example", "https://a.example/", "https://a.example?x=1"),
+        *("https://u:p@a.example", "https://", "https://a b.example", "https://a.example/x#y"),
+    ],
+)
+def test_a_public_url_is_an_origin_and_perhaps_a_path(url: str) -> None:
+    """What links are made of has to be right from the start."""
+    with pytest.raises(OperatorError, match="public_url"):
+        Settings(public_url=url)
+
+
+def test_public_urls() -> None:
+    """With a port, a path, or an address."""
+    for url in ("https://a.example", "http://[::1]:8000", "https://a.example:8443/api/v1"):
+        assert Settings(public_url=url).public_url == url
+
+
+def test_forwarded_is_declared_alone() -> None:
+    """A proxy that sets one kind of header passes on the other kind as it came."""
+    with pytest.raises(OperatorError, match="forwarded_headers"):
+        Settings(forwarded_headers=("forwarded", "x-forwarded-for"))

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from hekla.app import Hekla
     from hekla.errors import Fault, OperatorError, Problem
     from hekla.policy.rules import everyone, me, nobody, signed_in
+    from hekla.rates.rate import Rate
     from hekla.settings import Settings
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Hekla",
     "OperatorError",
     "Problem",
+    "Rate",
     "Settings",
     "everyone",
     "me",
@@ -30,6 +32,7 @@ _HOMES = {
     "Hekla": "hekla.app",
     "OperatorError": "hekla.errors",
     "Problem": "hekla.errors",
+    "Rate": "hekla.rates.rate",
     "Settings": "hekla.settings",
     "everyone": "hekla.policy.rules",
     "me": "hekla.policy.rules",

@@ -7,7 +7,7 @@ import inspect
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -21,6 +21,9 @@ from hekla.errors import OperatorError
 from hekla.faces.rest.routes import Listed, RestFace
 from hekla.policy.access import Policy
 from hekla.policy.rules import ADMINISTRATORS, Action, Rule, Rules, everyone, nobody
+from hekla.rates.memory import MemoryMeter
+from hekla.rates.rate import Rate, rates_of
+from hekla.rates.shared import RedisMeter
 from hekla.schema.build import Declaration, build_schema
 from hekla.schema.plain import plain
 from hekla.schema.resource import RowCheck, Schema, Validator
@@ -37,6 +40,8 @@ from hekla.store.open import open_store
 from hekla.store.protocol import Store
 from hekla.store.recording import record
 from hekla.web.application import WebApplication
+from hekla.web.edge import Edge
+from hekla.web.rate_limits import RateLimits
 from hekla.web.request import Request
 from hekla.web.response import Response
 from hekla.web.router import Router
@@ -55,6 +60,8 @@ logger = logging.getLogger("hekla")
 Hook = Callable[[], Awaitable[None] | None]
 Entity = type[Any] | sa.Table
 H = TypeVar("H", bound=WriteHook)
+# Where credentials are tried, which is bounded by default.
+_SIGN_IN_ROUTES = frozenset({"auth", "oauth"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +100,9 @@ class Hekla:
         self._prefix = prefix
         self._declarations: list[tuple[Declaration, Rules]] = []
         self._captured: set[Any] = set()
+        self._rates: list[Rate] = list(rates_of(self.settings.rate_limits))
+        self._rates_of_routes: dict[str, list[Rate]] = {}
+        self._rates_of_entities: list[tuple[Entity, tuple[Rate, ...]]] = []
         self._reflected: Rules | None = None
         self._starting = False
         self._retention: asyncio.Task[None] | None = None
@@ -142,6 +152,7 @@ class Hekla:
         validate: RowCheck | Sequence[RowCheck] = (),
         delete_all: bool = False,
         capture: Literal["triggers"] | None = None,
+        rate_limit: str | Rate | Sequence[str | Rate] = (),
     ) -> None:
         """Serve a mapped class or a Table.
 
@@ -161,9 +172,12 @@ class Hekla:
         With ``delete_all`` a ``DELETE`` of the list without a filter deletes every row that may
         be deleted; else that has to be said by ``?all=true``.
         With ``capture="triggers"`` what other programs write is on record too, once
-        ``hekla capture --create`` was run.
+        ``hekla capture --create`` was run. ``rate_limit`` says how often the resource may be
+        asked and written: ``"100/minute by actor"``.
         """
         self._declare()
+        if rate_limit:
+            self._rates_of_entities.append((entity, rates_of(rate_limit)))
         declaration = Declaration(
             entity,
             name,
@@ -205,6 +219,19 @@ class Hekla:
         """Serve every table and view of the database that exists, under one rule each."""
         self._declare()
         self._reflected = Rules(read, create=write, update=write, delete=write)
+
+    def rate_limit(self, *rates: str | Rate, route: str | None = None) -> None:
+        """Bound how often requests may come: ``app.rate_limit("600/minute by address")``.
+
+        It holds everywhere, or for the addresses below one first segment, such as ``batch``. A
+        rate that goes by address alone, or by nothing, is counted before anybody is asked who
+        they are; ``/healthz`` and ``/readyz`` always answer. Raises OperatorError.
+        """
+        self._declare()
+        if route is None:
+            self._rates += rates_of(rates)
+        else:
+            self._rates_of_routes.setdefault(route.strip("/"), []).extend(rates_of(rates))
 
     def _declare(self) -> None:
         if self._parts is not None:
@@ -298,7 +325,7 @@ class Hekla:
         """Put the parts together; what is wrong with the declarations is said here."""
         if self._parts is None:
             self._parts = _Parts(self)
-            self.handle = self._parts.web.handle
+            self.handle = self._parts.handle
             for warning in self._parts.schema.warnings:
                 logger.warning("%s", warning)
 
@@ -349,6 +376,8 @@ class Hekla:
             self._retention = None
         await self.engine.writer.drain()
         await self.store.close()
+        if self.parts.rates is not None:
+            await self.parts.rates.meter.close()
         for hook in self._shutdown_hooks:
             result = hook()
             if inspect.isawaitable(result):
@@ -388,7 +417,7 @@ class Hekla:
     # Requests
 
     async def _prepare_and_handle(self, request: Request) -> Response:
-        return await self.parts.web.handle(request)
+        return await self.parts.handle(request)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """The app as an ASGI callable."""
@@ -468,6 +497,32 @@ class _Parts:
         secret = app.settings.secret or str(app.location)
         self.face = RestFace(self.engine, router, secret, describe=app.openapi, title=app.title)
         self.web = WebApplication(router, app.settings)
+        self.rates = self._rate_limits(app, router)
+        if self.rates is not None:
+            router.around(self.rates.around)
+            router.count = self.rates.within
+        edge = Edge(self.web, app.settings, self.rates)
+        self.handle: Handler = edge.handle if edge.needed else self.web.handle
+
+    def _rate_limits(self, app: Hekla, router: Router) -> RateLimits | None:
+        """The rates there are; None where nobody is counted at all."""
+        by_route = {name: list(rates) for name, rates in app._rates_of_routes.items()}
+        names = self._names(app)
+        for entity, rates in app._rates_of_entities:
+            by_route.setdefault(names[entity], []).extend(rates)
+        for name in by_route:
+            if name not in router.names:
+                raise OperatorError(f"a rate is for {name!r}, which is no route of this app")
+        for name in _SIGN_IN_ROUTES & router.names:
+            if name not in by_route:
+                by_route[name] = [
+                    replace(rate, methods=frozenset({"POST"}))
+                    for rate in rates_of(app.settings.auth_rate_limits)
+                ]
+        if not app._rates and not any(by_route.values()):
+            return None
+        meter = RedisMeter(app.settings.redis_url) if app.settings.redis_url else MemoryMeter()
+        return RateLimits(meter, app._rates, by_route)
 
     @cached_property
     def operator(self) -> Engine:
@@ -489,11 +544,15 @@ class _Parts:
         policy = Policy(schema, {resource.name: everything for resource in schema})
         return Engine(schema, policy, self.store, app.settings, self.engine.writer.hooks)
 
-    def _hooks(self, app: Hekla) -> Hooks:
-        names = {
+    def _names(self, app: Hekla) -> dict[Any, str]:
+        """The resources' names by what they were declared with."""
+        return {
             declaration.entity: resource.name
             for resource, (declaration, _) in zip(self.schema, app._declarations, strict=False)
         }
+
+    def _hooks(self, app: Hekla) -> Hooks:
+        names = self._names(app)
         hooks = Hooks()
         for moment, action, entity, hook in app._hooks:
             if entity not in names:

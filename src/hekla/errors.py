@@ -64,12 +64,14 @@ PRECONDITION_FAILED = _code("precondition_failed", 412, "The row is not as it wa
 BODY_TOO_LARGE = _code("body_too_large", 413, "The request body is too large")
 URI_TOO_LONG = _code("uri_too_long", 414, "The address is too long")
 UNSUPPORTED_MEDIA_TYPE = _code("unsupported_media_type", 415, "The body is of no known type")
+UNKNOWN_HOST = _code("unknown_host", 421, "The host is not served here")
 VALIDATION_FAILED = _code("validation_failed", 422, "The document is not valid")
 REFUSED = _code("refused", 422, "The application refuses it")
 IDEMPOTENCY_KEY_REUSED = _code(
     "idempotency_key_reused", 422, "The Idempotency-Key stands for another request"
 )
 CHECK_FAILED = _code("check_failed", 422, "The database refuses the row")
+RATE_LIMITED = _code("rate_limited", 429, "Too many requests")
 HEADERS_TOO_LARGE = _code("headers_too_large", 431, "The request headers are too large")
 # The fault is on this side.
 INTERNAL = _code("internal", 500, "Something went wrong on the server")

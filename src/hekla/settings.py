@@ -15,6 +15,12 @@ __all__ = ["PREFIX", "Settings"]
 PREFIX = "HEKLA_"
 
 _MULTIPLES = {"": 1, "k": 1 << 10, "kib": 1 << 10, "m": 1 << 20, "mib": 1 << 20, "gib": 1 << 30}
+_PUBLIC_URL = re.compile(
+    r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?(?:/[A-Za-z0-9._~/-]*[^/])?"
+)
+# Appended to the name of a variable: the file that holds its value.
+_FILE = "_FILE"
+_LARGEST_FILE = 65_536
 _AMOUNT = re.compile(r"(\d+)\s*([a-z]*)", re.IGNORECASE | re.ASCII)
 _WORDS = {"1": True, "true": True, "yes": True, "on": True}
 _WORDS |= {"0": False, "false": False, "no": False, "off": False}
@@ -41,7 +47,7 @@ class Settings:
     """
 
     database_url: str = _setting(
-        "sqlite:///hekla.db", "The database, where the application names none."
+        "sqlite:///hekla.db", "The database, where the application names none.", private=True
     )
     # The budget of one request.
     default_page_size: int = _setting(100, "Rows in a page where the request names no limit.")
@@ -115,7 +121,44 @@ class Settings:
         "Signs cursors; the same for all workers. Without it one is derived from the URL.",
         private=True,
     )
-    # Who may call.
+    # Who may call, and how they get here.
+    public_url: str = _setting(
+        "",
+        "The address that clients reach the application at, such as `https://shop.example.com`.",
+    )
+    allowed_hosts: tuple[str, ...] = _setting(
+        (),
+        "Hosts that are answered for, such as `shop.example.com` or `*.example.com`; any by "
+        "default.",
+    )
+    trusted_proxies: tuple[str, ...] = _setting(
+        (),
+        "Addresses or networks (`10.0.0.0/8`, `unix`) of proxies that are believed what they "
+        "tell of clients; none by default.",
+    )
+    forwarded_headers: tuple[str, ...] = _setting(
+        ("x-forwarded-for", "x-forwarded-proto"),
+        "The headers that those proxies set: these two, `x-forwarded-host`, or `forwarded` alone.",
+    )
+    hsts_seconds: int = _setting(
+        180 * 24 * 3600,
+        "Seconds for which browsers are told to come by TLS only (sent where TLS is declared); "
+        "0: not at all.",
+    )
+    hsts_subdomains: bool = _setting(False, "Tell them so of all subdomains too.")
+    rate_limits: tuple[str, ...] = _setting(
+        (), "Rates for all requests, such as `600/minute by address`; none by default."
+    )
+    auth_rate_limits: tuple[str, ...] = _setting(
+        ("60/minute by address",),
+        "Rates for what is posted to `/auth` and `/oauth`, where these are there.",
+    )
+    redis_url: str = _setting(
+        "",
+        "The Redis in which machines share their rates, such as `redis://10.0.0.5/0`; without it "
+        "each process counts by itself.",
+        private=True,
+    )
     cors_origins: tuple[str, ...] = _setting(
         (), "Origins whose pages may read the API (`*` for every one); none by default."
     )
@@ -132,6 +175,16 @@ class Settings:
                 f"default_page_size ({self.default_page_size}) is over "
                 f"max_page_size ({self.max_page_size})"
             )
+        if self.public_url and not _PUBLIC_URL.fullmatch(self.public_url):
+            raise OperatorError(
+                f"public_url is {self.public_url!r}; it has to be such as "
+                "https://shop.example.com, without a slash at its end"
+            )
+        if "forwarded" in self.forwarded_headers and len(self.forwarded_headers) > 1:
+            raise OperatorError(
+                "forwarded_headers: a proxy that sets forwarded passes on whatever a client says "
+                "in the others; name it alone"
+            )
 
     @classmethod
     def from_environment(
@@ -139,22 +192,49 @@ class Settings:
     ) -> Settings:
         """The settings of ``HEKLA_…`` variables; an override that is not None wins.
 
+        ``HEKLA_…_FILE`` names a file that holds the value, as secrets are handed to containers.
         Raises :class:`~hekla.errors.OperatorError` that names the variable.
         """
         environment = os.environ if environment is None else environment
         values = {name: value for name, value in overrides.items() if value is not None}
         types = get_type_hints(cls)
         for each in fields(cls):
-            variable = PREFIX + each.name.upper()
-            if each.name in values or variable not in environment:
+            if each.name in values:
+                continue
+            variable, text = _look_up(PREFIX + each.name.upper(), environment)
+            if text is None:
                 continue
             try:
-                value = _parse(environment[variable], types[each.name])
+                value = _parse(text, types[each.name])
                 cls(**{each.name: value}, **_companions(each.name, value))
             except (ValueError, OperatorError) as exc:
-                raise OperatorError(f"{variable}={environment[variable]!r}: {exc}") from None
+                if not each.repr:
+                    raise OperatorError(
+                        f"{variable} cannot be right; its value is not shown"
+                    ) from None
+                raise OperatorError(f"{variable}={text!r}: {exc}") from None
             values[each.name] = value
         return cls(**values)
+
+
+def _look_up(variable: str, environment: Mapping[str, str]) -> tuple[str, str | None]:
+    """The variable that gives a value, and the value: its own, or that of the file it names."""
+    text = environment.get(variable)
+    path = environment.get(variable + _FILE)
+    if path is None:
+        return variable, text
+    if text is not None:
+        raise OperatorError(f"{variable} and {variable}{_FILE} are both set; take one of them")
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read(_LARGEST_FILE + 1)
+    except (OSError, UnicodeDecodeError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) else "it is no text in UTF-8"
+        raise OperatorError(f"{variable}{_FILE}: cannot read {path}: {reason}") from None
+    if len(text) > _LARGEST_FILE:
+        raise OperatorError(f"{variable}{_FILE}: {path} is too large for a value")
+    # An editor ends a file with a line break, which belongs to no secret.
+    return variable + _FILE, text.removesuffix("\n").removesuffix("\r")
 
 
 def _companions(name: str, value: Any) -> dict[str, Any]:

@@ -57,6 +57,8 @@ def default_of(value: object) -> str:
     """A default as the table shows it."""
     if isinstance(value, float):
         return f"{value:g}"
+    if isinstance(value, tuple):
+        return ", ".join(value) or "none"
     return str(value) if value else "none"
 
 

@@ -31,7 +31,7 @@ async def answer(request: Request) -> Response:
 async def test_a_line_of_json() -> None:
     """Every member has its type; the query string, which may hold secrets, is not there."""
     stream = io.StringIO()
-    request = Request("GET", "/tasks/17", "token=secret", headers=ID)
+    request = Request("GET", "/tasks/17", "token=secret", headers=ID, client="203.0.113.9:4711")
     response = await AccessLog("json", stream).around(answer)(request)
     assert response.body == b"body"
     assert stream.getvalue().count("\n") == 1
@@ -45,6 +45,7 @@ async def test_a_line_of_json() -> None:
         "bytes": 4,
         "request_id": "id-1",
         "actor_id": 7,
+        "client": "203.0.113.9",
     }
 
 
@@ -54,7 +55,7 @@ async def test_a_line_for_people() -> None:
     request = Request("GET", "/tasks", headers=ID)
     request.is_head = True
     await AccessLog("text", stream).around(answer)(request)
-    assert re.fullmatch(r"\S+Z 200 HEAD /tasks \d+\.\dms 4B id-1 7\n", stream.getvalue())
+    assert re.fullmatch(r"\S+Z 200 HEAD /tasks \d+\.\dms 4B id-1 7 -\n", stream.getvalue())
 
 
 @pytest.mark.parametrize("form", ["json", "text"])

@@ -100,7 +100,8 @@ def serve(target: Target, public: bool, **options: Any) -> int:
     from hekla.server.granian import ServeOptions
     from hekla.server.granian import serve as serve_by_granian
 
-    loader = _Loader(target, multiprocessing.Value("b", 0))
+    over_tls = options["tls_certificate"] is not None
+    loader = _Loader(target, multiprocessing.Value("b", 0), over_tls)
     try:
         serve_by_granian(loader, ServeOptions(reload_paths=paths, **options))
     except SystemExit as exc:
@@ -115,6 +116,7 @@ class _Loader:
 
     target: Target
     told: Synchronized[int]
+    over_tls: bool
 
     def __call__(self) -> _Served:
         return _Served(self.target.load(), self)
@@ -130,7 +132,11 @@ class _Served:
 
     @property
     def handle(self) -> Handler:
-        return self._app.handle
+        if not self._loader.over_tls:
+            return self._app.handle
+        from hekla.web.edge import over_tls
+
+        return over_tls(self._app.handle, self._app.settings)
 
     async def startup(self) -> None:
         await self._app.startup()

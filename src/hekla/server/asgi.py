@@ -62,11 +62,11 @@ class ASGIRequest(Request):
         )
 
     @property
-    def scheme(self) -> str:
+    def transport(self) -> str:
         return str(self._scope.get("scheme", "http"))
 
     @property
-    def client(self) -> str | None:
+    def peer(self) -> str | None:
         client = self._scope.get("client")
         return address_text(*client) if client else None
 
@@ -77,7 +77,7 @@ class ASGIRequest(Request):
         return address_text(*server) if server else None
 
     @property
-    def authority(self) -> str | None:
+    def target_host(self) -> str | None:
         return self.headers.get("host")
 
     @property
@@ -237,6 +237,6 @@ async def _send_piece(request: ASGIRequest, piece: bytes, send: Send) -> None:
 def _cut_unless_closed(request: ASGIRequest) -> None:
     """Cut the connection of a stream that failed, where the server leaves it open (Daphne)."""
     server = request.server
-    if server is not None and request.client is not None:
+    if server is not None and request.peer is not None:
         loop = asyncio.get_running_loop()
-        loop.call_later(_CLOSES_WITHIN, cut_connection, server, request.client)
+        loop.call_later(_CLOSES_WITHIN, cut_connection, server, request.peer)

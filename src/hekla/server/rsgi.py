@@ -49,15 +49,15 @@ class RSGIRequest(Request):
         self._protocol = protocol
 
     @property
-    def scheme(self) -> str:
+    def transport(self) -> str:
         return str(self._scope.scheme)
 
     @property
-    def client(self) -> str | None:
+    def peer(self) -> str | None:
         return str(self._scope.client)
 
     @property
-    def authority(self) -> str | None:
+    def target_host(self) -> str | None:
         return self._scope.authority or self.headers.get("host")
 
     @property

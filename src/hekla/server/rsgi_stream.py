@@ -79,5 +79,5 @@ async def _send_live(response: Response, body: AsyncIterator[bytes], protocol: A
 
 
 def _cut(request: Request, server: str) -> None:
-    if not cut_connection(server, request.client or ""):
+    if not cut_connection(server, request.peer or ""):
         logger.warning("Request %s: its connection could not be cut", request.id)

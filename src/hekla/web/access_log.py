@@ -32,7 +32,8 @@ class AccessLog:
     """Writes a line when an answer is ready, or when the last piece of a stream has gone.
 
     Nothing a client sends can break out of its line: control characters are escaped. The query
-    string is not logged, since it may hold secrets. Colours are for terminals only, and not
+    string is not logged, since it may hold secrets. The client's address is the one that trusted
+    proxies tell, where there are any. Colours are for terminals only, and not
     where ``NO_COLOR`` is set.
     """
 
@@ -116,15 +117,17 @@ def _json_line(request: Request, status: int, size: int, milliseconds: float) ->
         "milliseconds": round(milliseconds, 3),
         "request_id": request.id,
         "actor_id": request.actor.id,
+        "client": None if request.address is None else _escape(request.address),
     }
     return _encode(document).decode()
 
 
 def _text_line(request: Request, status: int, size: int, milliseconds: float) -> str:
     actor = "-" if request.actor.id is None else _escape(str(request.actor.id))
+    client = _escape(request.address or "-")
     return (
         f"{_now()} {status} {_escape(_method(request))} {_escape(request.path)}"
-        f" {milliseconds:.1f}ms {size}B {request.id} {actor}"
+        f" {milliseconds:.1f}ms {size}B {request.id} {actor} {client}"
     )
 
 

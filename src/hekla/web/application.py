@@ -121,6 +121,16 @@ class WebApplication:
             return Response(response.status, await _without_body(response, headers), headers)
         return Response(response.status, response.body, headers)
 
+    def refuse(self, request: Request, problem: Problem) -> Response:
+        """The answer to a request that does not even come in; nothing of the application is run."""
+        request.settings = self.settings
+        request.is_head = request.method == "HEAD"
+        response = problem_response(problem, request)
+        headers = [*response.headers, _NO_SNIFFING, ("x-request-id", request.id)]
+        if self._cors is not None:
+            headers += self._cors.headers(request)
+        return Response(response.status, b"" if request.is_head else response.body, headers)
+
     async def _form(self, request: Request, response: Response) -> Response:
         """The answer in the form that the client wants, its stream begun."""
         if not isinstance(response.body, bytes) and not request.is_head:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterable
 from hekla.actor import ANONYMOUS, Actor
 from hekla.errors import BODY_TOO_LARGE, REQUEST_TIMEOUT, Problem
 from hekla.settings import Settings
+from hekla.web.address import Forwarded, host_of
 from hekla.web.body import close_stream
 from hekla.web.headers import Headers, HeaderView
 
@@ -47,12 +48,13 @@ class Request:
     is the path under which the application is mounted, without a slash at its end. ``method``
     is ``GET`` for a HEAD request too, which ``is_head`` tells: its body is cut off later.
 
-    An adapter makes a subclass that reads ``scheme``, ``client``, … from its server only when
+    An adapter makes a subclass that reads ``transport``, ``peer``, … from its server only when
     they are asked for, and sets the other attributes itself.
     """
 
     __slots__ = (
         "_body",
+        "_forwarded",
         "_id",
         "_origin",
         "actor",
@@ -76,6 +78,8 @@ class Request:
     _id: str | None
     _body: bytes | None
     _origin: tuple[str, str | None, str | None, str]
+    # Set only where a trusted proxy said it, so that no other request pays for it.
+    _forwarded: Forwarded
 
     def __init__(
         self,
@@ -105,20 +109,52 @@ class Request:
         self._body = body
         self._origin = (scheme, client, authority, http_version)
 
+    # Of the connection; adapters bring their own.
+
     @property
-    def scheme(self) -> str:
+    def transport(self) -> str:
         """``http`` or ``https``, as the server was reached."""
         return self._origin[0]
 
     @property
-    def client(self) -> str | None:
+    def peer(self) -> str | None:
         """The address the connection came from, with its port, where the server knows it."""
         return self._origin[1]
 
     @property
+    def target_host(self) -> str | None:
+        """The host, and the port if one was given, that the connection was asked for."""
+        return self._origin[2] or self.headers.get("host")
+
+    # Of the client, as trusted proxies tell it (hekla.web.proxies).
+
+    @property
+    def scheme(self) -> str:
+        """``http`` or ``https``, as the client reached the application."""
+        forwarded = getattr(self, "_forwarded", None)
+        return (forwarded and forwarded.scheme) or self.transport
+
+    @property
+    def client(self) -> str | None:
+        """The client's address, with its port where that is known."""
+        forwarded = getattr(self, "_forwarded", None)
+        return (forwarded and forwarded.client) or self.peer
+
+    @property
+    def address(self) -> str | None:
+        """The client's address without a port; an IPv4 address in IPv6 as IPv4."""
+        client = self.client
+        return None if not client else host_of(client)
+
+    @property
     def authority(self) -> str | None:
         """The host, and the port if one was given, that the client meant to reach."""
-        return self._origin[2] or self.headers.get("host")
+        forwarded = getattr(self, "_forwarded", None)
+        return (forwarded and forwarded.host) or self.target_host
+
+    def forward(self, forwarded: Forwarded) -> None:
+        """Take over what a trusted proxy tells of the client."""
+        self._forwarded = forwarded
 
     @property
     def http_version(self) -> str:

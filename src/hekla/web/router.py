@@ -26,18 +26,22 @@ class Route:
 
     ``methods_of`` answers the methods by the rest of the path, where they are not the same
     everywhere under the segment; GET is then allowed for every rest, or for none. HEAD comes
-    with GET, and OPTIONS is answered for every route.
+    with GET, and OPTIONS is answered for every route. ``serves`` is the endpoint itself, whatever
+    was put around it; ``name`` is the segment, or the path of a page.
     """
 
-    __slots__ = ("endpoint", "methods", "methods_of")
+    __slots__ = ("endpoint", "methods", "methods_of", "name", "serves")
 
     def __init__(
         self,
         endpoint: Endpoint,
         methods: Iterable[str] = READ,
         methods_of: Callable[[str], Iterable[str]] | None = None,
+        name: str = "",
     ) -> None:
         self.endpoint = endpoint
+        self.serves = endpoint
+        self.name = name
         self.methods = frozenset(methods)
         self.methods_of = methods_of
 
@@ -59,7 +63,7 @@ class Route:
 class Router:
     """All routes of an application, below an optional prefix such as ``/api``."""
 
-    __slots__ = ("_pages", "_routes", "by_path", "prefix")
+    __slots__ = ("_pages", "_routes", "by_path", "count", "prefix")
 
     def __init__(self, prefix: str = "") -> None:
         prefix = prefix.rstrip("/")
@@ -68,6 +72,9 @@ class Router:
         self.prefix = prefix
         self._routes: dict[str, Route] = {}
         self._pages: dict[str, Route] = {}
+        # Counts what a request does at a route besides its own, as a batch does: (request, route,
+        # method, how often). None where nothing is counted.
+        self.count: Callable[[Request, str, str, int], Awaitable[None]] | None = None
         # The routes by the path of their segment, prefix and all, where it is spelled in one
         # way only: what a request can look up at once.
         self.by_path: dict[str, Route] = {}
@@ -88,7 +95,7 @@ class Router:
             raise ValueError("A segment cannot be empty; use add_page for the root.")
         if segment in self:
             raise ValueError(f"There is a route for {segment!r} already.")
-        route = self._routes[segment] = Route(endpoint, methods, methods_of)
+        route = self._routes[segment] = Route(endpoint, methods, methods_of, segment)
         if "/" not in segment and "%" not in segment:
             self.by_path[f"{self.prefix}/{segment}"] = route
 
@@ -106,13 +113,24 @@ class Router:
         async def page(request: Request, rest: str) -> Response:
             return await table[request.method](request)
 
-        self._pages[name] = Route(page, table)
+        self._pages[name] = Route(page, table, name=name)
 
     def __contains__(self, segment: str) -> bool:
         """Whether a segment is taken, by an endpoint or by a page at it or below it."""
         return segment in self._routes or any(
             name.partition("/")[0] == segment for name in self._pages
         )
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The first segments there are, and the paths of pages."""
+        pages = {name.partition("/")[0] for name in self._pages}
+        return frozenset({*self._routes, *self._pages, *pages})
+
+    def around(self, put_around: Callable[[str, Endpoint], Endpoint]) -> None:
+        """Put something around every endpoint, which is told by the name of its route."""
+        for route in (*self._routes.values(), *self._pages.values()):
+            route.endpoint = put_around(route.name, route.endpoint)
 
     def find(self, path: str) -> tuple[Route, str]:
         """The route of a path, and what the path holds below it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
@@ -32,7 +33,7 @@ from hekla.web.headers import Headers
 from hekla.web.limits import check_address
 from hekla.web.request import Request
 from hekla.web.response import Response
-from hekla.web.router import Router
+from hekla.web.router import Route, Router
 
 __all__ = ["Batch", "OperationFailed"]
 
@@ -103,6 +104,8 @@ class Batch:
 
     async def __call__(self, request: Request) -> Response:
         asked = read_batch(await read_document(request), self.engine.settings)
+        if self._router.count is not None:
+            await self._count(request, asked)
         minimal = wants_nothing_back(request.headers)
         prepared = [self._prepare(request, each) for each in asked]
 
@@ -135,6 +138,20 @@ class Batch:
         if minimal:
             headers.append(_MINIMAL)
         return Response(200, body, headers)
+
+    async def _count(self, request: Request, asked: Sequence[Asked]) -> None:
+        """Count each operation as the request of its own that it stands for."""
+        counts: Counter[tuple[str, str]] = Counter()
+        for each in asked:
+            try:
+                route = self._route(request, each.path.partition("?")[0])[0]
+            except Problem:
+                # It is said later, in its turn.
+                continue
+            counts[route.name, each.method] += 1
+        assert self._router.count is not None
+        for (name, method), times in counts.items():
+            await self._router.count(request, name, method, times)
 
     def _prepare(self, request: Request, asked: Asked) -> _Step | Problem | None:
         """The step of an operation, or what is wrong with it; None if others have to come first.
@@ -176,18 +193,15 @@ class Batch:
 
     def _find(self, request: Request, asked: Asked, path: str) -> tuple[ResourceEndpoint, str]:
         """The resource at an address, with or without the prefix that it has elsewhere."""
-        prefix = self._router.prefix
-        if request.base and path.startswith(f"{request.base}/"):
-            path = path.removeprefix(request.base)
-        if prefix and not path.startswith(f"{prefix}/"):
-            path = prefix + path
         try:
-            route, rest = self._router.find(path)
+            route, rest = self._route(request, path)
         except Problem as problem:
             raise Problem(
                 problem.code, problem.detail, errors=[Fault(f"{asked.at}/path", problem.detail)]
             ) from None
-        endpoint = route.endpoint
+        if self._router.count is not None and path != asked.path.partition("?")[0]:
+            self._check_counted(request, asked, route)
+        endpoint = route.serves
         if not isinstance(endpoint, ResourceEndpoint):
             raise _no_such("only rows, lists and aggregates can be in a batch", f"{asked.at}/path")
         if not route.allows(asked.method, rest):
@@ -197,6 +211,23 @@ class Batch:
             message = f"{asked.method} is not allowed at this address; allowed are {allowed}"
             raise _no_such(message, f"{asked.at}/method")
         return endpoint, rest
+
+    def _check_counted(self, request: Request, asked: Asked, route: Route) -> None:
+        """Refuse an operation whose resource is a reference: it was counted for none."""
+        try:
+            counted = self._route(request, asked.path.partition("?")[0])[0]
+        except Problem:
+            counted = None
+        if counted is not route:
+            raise _no_such("the resource itself cannot be a reference", f"{asked.at}/path")
+
+    def _route(self, request: Request, path: str) -> tuple[Route, str]:
+        prefix = self._router.prefix
+        if request.base and path.startswith(f"{request.base}/"):
+            path = path.removeprefix(request.base)
+        if prefix and not path.startswith(f"{prefix}/"):
+            path = prefix + path
+        return self._router.find(path)
 
 
 _OF_NO_USE = ("HEAD", "OPTIONS")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hekla.schema.names import path_segment
+from hekla.web.pages import page_headers
 from hekla.web.response import Response
 
 __all__ = ["ASSETS", "asset", "index_page", "reference_page"]
@@ -26,17 +27,7 @@ _TYPES = {
     "svg": "image/svg+xml",
 }
 
-# Content Security Policy, level 3: whatever a table is called, it cannot become a script.
-_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
-    " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-_HEADERS = [
-    ("content-type", "text/html; charset=utf-8"),
-    ("content-security-policy", _POLICY),
-    ("referrer-policy", "same-origin"),
-    ("cache-control", "no-cache"),
-]
+_HEADERS = page_headers(scripts=True)
 
 # Each control character and how it is written.
 _SIGNS = {code: f"\\x{code:02x}" for code in (*range(0x20), 0x7F)}

@@ -105,7 +105,7 @@ class RestFace:
         if request.method not in ("GET", "HEAD"):
             raise Problem(METHOD_NOT_ALLOWED, "Only GET and HEAD can be explained.")
         route, rest = self._router.find(request.path)
-        endpoint = route.endpoint
+        endpoint = route.serves
         if not isinstance(endpoint, ResourceEndpoint):
             raise Problem(NOT_FOUND, "No rows are read at this address.")
         return endpoint.question(request, rest)

@@ -1,0 +1,1 @@
+"""How often something may be done: rates, and the meters that count, here or in Redis."""

@@ -53,6 +53,9 @@ if TYPE_CHECKING:
     import apsw
     from sqlalchemy.orm import Session
 
+    from hekla.doctor.circumstances import Circumstances
+    from hekla.doctor.finding import Finding
+
 __all__ = ["Explanation", "Hekla"]
 
 logger = logging.getLogger("hekla")
@@ -449,6 +452,23 @@ class Hekla:
             version=self.version,
             prefix=self._prefix,
             recorded={each.name for each in parts.schema if parts.engine.changes.holds(each)},
+        )
+
+    def diagnose(self, served: Circumstances | None = None) -> list[Finding]:
+        """What is unsafe in this configuration, the gravest first; nothing is changed.
+
+        ``served`` says how the app is served, by default on this machine only.
+        """
+        from hekla.doctor.circumstances import Circumstances
+        from hekla.doctor.examine import examine
+
+        parts = self.parts
+        return examine(
+            self.settings,
+            parts.policy,
+            self.location.path,
+            served or Circumstances(),
+            rated=parts.rates is not None,
         )
 
     async def explain(self, method: str, target: str, actor: Actor = ANONYMOUS) -> Explanation:

@@ -15,6 +15,7 @@ import pytest
 import hekla
 import hekla.schema.types as types
 from hekla.cli import commands
+from hekla.doctor.finding import FINDINGS, LEVELS
 from hekla.errors import CODES
 from hekla.faces.rest.aggregates import AGGREGATE_PARAMETERS
 from hekla.faces.rest.parse import LIST_PARAMETERS
@@ -60,6 +61,14 @@ def default_of(value: object) -> str:
     if isinstance(value, tuple):
         return ", ".join(value) or "none"
     return str(value) if value else "none"
+
+
+def test_every_finding_is_documented_with_its_levels() -> None:
+    """The table of findings holds exactly the codes that exist."""
+    documented = {name: cells[0] for name, cells in rows(read("doctor.md")).items()}
+    assert documented.pop("code") == "level"
+    assert list(documented) == list(FINDINGS)
+    assert all(level.startswith(LEVELS) for level in documented.values())
 
 
 def test_environment_variables_have_the_documented_prefix() -> None:

@@ -93,6 +93,7 @@ def test_it_says_where_and_logs_each_request() -> None:
             "status": 200,
             "bytes": 19,
             "actor_id": None,
+            "client": "127.0.0.1",
         }
 
 

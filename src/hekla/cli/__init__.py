@@ -14,6 +14,7 @@ from hekla.cli.backup import backup
 from hekla.cli.capture import capture
 from hekla.cli.changes import changes
 from hekla.cli.completion import completion
+from hekla.cli.doctor import doctor
 from hekla.cli.explain import explain
 from hekla.cli.export import export
 from hekla.cli.import_ import import_
@@ -63,7 +64,7 @@ def commands(traceback: bool) -> None:
 
 for _command in (serve, routes, explain, openapi, inspect, backup, restore, completion):
     commands.add_command(_command)
-for _command in (changes, capture, import_, export):
+for _command in (changes, capture, import_, export, doctor):
     commands.add_command(_command)
 
 

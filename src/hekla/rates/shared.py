@@ -16,9 +16,10 @@ __all__ = ["RedisMeter"]
 
 logger = logging.getLogger("hekla")
 
-# Seconds that a request waits for Redis, and for which nobody asks one that did not answer.
-_PATIENCE: Final = 0.25
+# Seconds for which nobody asks a Redis that did not answer, and in which that is logged once.
 _PAUSE: Final = 1.0
+_QUIET: Final = 60.0
+_CONNECTIONS: Final = 32
 _PREFIX: Final = "hekla:rate:"
 
 # All or none of the charges, by Redis' own clock, in microseconds. It answers whether they were
@@ -52,8 +53,9 @@ return answer
 class RedisMeter:
     """Counts in the Redis of ``url``, such as ``redis://10.0.0.5/0``.
 
-    While Redis does not answer, each process counts by itself: nobody is locked out, and no
-    rate is switched off. It is logged once when that begins and once when it ends.
+    While Redis does not answer within ``patience`` seconds, each process counts by itself: nobody
+    is locked out, and no rate is switched off. It is logged when that begins and when
+    it ends, once a minute at most.
 
     Raises OperatorError where the extra ``redis`` is not installed, or the URL cannot be right.
     """
@@ -62,7 +64,7 @@ class RedisMeter:
         self,
         url: str,
         *,
-        fallback: MemoryMeter | None = None,
+        patience: float = 0.5,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         try:
@@ -73,20 +75,26 @@ class RedisMeter:
                 "rates in Redis need its client: pip install 'hekla[redis]'"
             ) from None
         self._errors = (RedisError, OSError, asyncio.TimeoutError)
+        self._patience = patience
         try:
-            self._redis = redis.Redis.from_url(
+            pool = redis.BlockingConnectionPool.from_url(
                 url,
-                socket_timeout=_PATIENCE,
-                socket_connect_timeout=_PATIENCE,
+                max_connections=_CONNECTIONS,
+                timeout=patience,
+                socket_timeout=patience,
+                socket_connect_timeout=patience,
                 health_check_interval=30,
             )
+            self._redis = redis.Redis.from_pool(pool)
         except ValueError as exc:
             # Not the URL itself, which may hold a password.
             raise OperatorError(f"redis_url is no URL of Redis: {exc}") from None
         self._script: Any = self._redis.register_script(_TAKE)
-        self._fallback = fallback or MemoryMeter()
+        self._fallback = MemoryMeter()
         self._clock = clock
         self._silent_until: float | None = None
+        self._said_at: float | None = None
+        self._says = False
 
     async def take(self, charges: Sequence[Charge]) -> list[Reading]:
         if self._silent_until is not None and self._clock() < self._silent_until:
@@ -99,26 +107,33 @@ class RedisMeter:
             # One request tries whether it is back; the others need not wait for it.
             self._silent_until = self._clock() + _PAUSE
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(self._patience):
                 fine, *ahead = await self._script(keys=keys, args=arguments)
         except self._errors as exc:
             self._fell_silent(exc)
             return self._fallback.count(charges)
         if self._silent_until is not None:
-            self._silent_until = None
-            logger.warning("Redis answers again: rates are counted there.")
+            self._answers_again()
         return [
             read(charge, int(microseconds) / 1e6, bool(fine))
             for charge, microseconds in zip(charges, ahead, strict=True)
         ]
 
     def _fell_silent(self, exc: BaseException) -> None:
-        if self._silent_until is None:
+        now = self._clock()
+        if self._silent_until is None and (self._said_at is None or now - self._said_at > _QUIET):
+            self._said_at, self._says = now, True
             logger.warning(
                 "Redis does not answer (%s): each process counts rates by itself until it does.",
                 type(exc).__name__,
             )
-        self._silent_until = self._clock() + _PAUSE
+        self._silent_until = now + _PAUSE
+
+    def _answers_again(self) -> None:
+        self._silent_until = None
+        if self._says:
+            self._says = False
+            logger.warning("Redis answers again: rates are counted there.")
 
     async def close(self) -> None:
         await self._redis.aclose()

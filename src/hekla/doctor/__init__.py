@@ -1,0 +1,1 @@
+"""What is unsafe in a configuration, and what to do about it."""

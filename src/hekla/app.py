@@ -578,6 +578,8 @@ class _Parts:
             if entity not in names:
                 known = getattr(entity, "__name__", entity)
                 raise OperatorError(f"a hook is for {known}, which is no resource of this app")
+            if not self.schema[names[entity]].key:
+                raise OperatorError(f"a hook is for {names[entity]}, whose rows have no key")
             hooks.add(moment, action, names[entity], hook)
         return hooks
 

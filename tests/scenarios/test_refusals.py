@@ -143,3 +143,34 @@ async def test_part_of_a_composite_reference_leads_to_no_hidden_row(tmp_path: Pa
     assert (await ask(app, "/guests", method="POST", document=new)).status == 409
     assert (await ask(app, "/guests/1")).json()["number"] == 2
     await app.shutdown()
+
+
+async def test_an_index_over_expressions_names_what_it_is_over(tmp_path: Path) -> None:
+    """The database tells the index only; its columns are told, not those of its condition."""
+    tables = sa.MetaData()
+    notes = sa.Table(
+        "notes",
+        tables,
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("title", sa.Text),
+        sa.Column("author (old)", sa.Text, key="author"),
+        sa.Column("open", sa.Boolean),
+        sa.Column("state", sa.Text),
+    )
+    app = Hekla(f"sqlite:///{tmp_path / 'notes.db'}")
+    app.resource(notes, read=everyone, write=everyone)
+    tables.create_all(app.sessions)
+    with app.sessions.begin() as connection:
+        connection.exec_driver_sql(
+            """create unique index "one ' of them" on notes
+            (lower(title || ')' || "author (old)" || 'state')) where open = 1"""
+        )
+    await app.startup()
+    row = {"title": "A", "author": "x", "open": True}
+    assert (await ask(app, "/notes", method="POST", document=row)).status == 201
+    answer = await ask(app, "/notes", method="POST", document={**row, "title": "a"})
+    assert (answer.status, answer.json()["code"]) == (409, TAKEN)
+    places = [fault["location"] for fault in answer.json()["errors"]]
+    assert places == ["/title", "/author"]
+    assert (await ask(app, "/notes", method="POST", document={**row, "open": False})).status == 201
+    await app.shutdown()

@@ -254,8 +254,9 @@ class Statements:
         statement = sa.insert(self.table).values(self._values(names)).inline()
         if not names:
             statement = sa.insert(self.table).inline()
-        if results:
-            statement = statement.returning(*results)
+        # A row without a key that nobody asks about is told of all the same.
+        results = results or [sa.literal_column("1").label("written")]
+        statement = statement.returning(*results)
         return WritePlan(
             self._plan(statement, scope, results),
             self.resource,

@@ -19,6 +19,7 @@ class ConstraintFailed(Exception):
     ``table`` and ``columns`` are names of the database (not of the API), as far as the database
     tells: SQLite names neither for a foreign key and no table for a CHECK. ``name`` is that of
     the constraint or index, a CHECK's own text where it has no name, or what a trigger said.
+    ``text`` is what an index over expressions is over.
     """
 
     def __init__(
@@ -27,12 +28,14 @@ class ConstraintFailed(Exception):
         table: str = "",
         columns: tuple[str, ...] = (),
         name: str = "",
+        text: str = "",
     ) -> None:
-        super().__init__(kind, table, columns, name)
+        super().__init__(kind, table, columns, name, text)
         self.kind = kind
         self.table = table
         self.columns = columns
         self.name = name
+        self.text = text
 
     def __str__(self) -> str:
         place = ", ".join(f"{self.table}.{column}" for column in self.columns) or self.table
@@ -67,6 +70,7 @@ def constraint_failed(error: apsw.Error, ask: Callable[[str, tuple[Any, ...]], A
 
 _NAMED: tuple[tuple[str, ConstraintKind], ...] = ((_UNIQUE, "unique"), (_NOT_NULL, "not_null"))
 _TABLE_OF_INDEX = "select tbl_name from sqlite_schema where type = 'index' and name = ?"
+_TEXT_OF_INDEX = "select sql from sqlite_schema where type = 'index' and name = ?"
 _TABLE_AT_START = """select name from sqlite_schema where type = 'table'
     and substr(?, 1, length(name) + 1) = name || '.' order by length(name) desc limit 1"""
 
@@ -79,8 +83,10 @@ def _named(
 ) -> ConstraintFailed:
     """The failure of ``table.column, table.column``, or of ``index 'name'``."""
     if index := _INDEX.fullmatch(places):
-        table = ask(_TABLE_OF_INDEX, (index[1],))
-        return ConstraintFailed(kind, str(table or ""), name=index[1])
+        made = index[1].replace("''", "'")
+        table = str(ask(_TABLE_OF_INDEX, (made,)) or "")
+        text = str(ask(_TEXT_OF_INDEX, (made,)) or "")
+        return ConstraintFailed(kind, table, name=made, text=_indexed(text))
     table = places.partition(".")[0]
     parts = places.split(", ")
     if any(part.count(".") != 1 or not part.startswith(f"{table}.") for part in parts):
@@ -88,3 +94,22 @@ def _named(
         parts = places.split(f", {table}.")
     columns = tuple(part.removeprefix(f"{table}.") for part in parts)
     return ConstraintFailed(kind, table, columns, name)
+
+
+# What an SQL text is made of, as far as brackets go: those within quotes are none.
+_PIECES = re.compile(r"""'[^']*'|"[^"]*"|`[^`]*`|\[[^]]*\]|[^'"`[]""", re.DOTALL)
+
+
+def _indexed(statement: str) -> str:
+    """What stands between the first brackets of the statement that makes an index."""
+    depth, inside = 0, []
+    for piece in _PIECES.findall(statement):
+        if piece == ")":
+            depth -= 1
+            if depth == 0:
+                break
+        if depth > 0:
+            inside.append(piece)
+        if piece == "(":
+            depth += 1
+    return "".join(inside)

@@ -90,6 +90,8 @@ def _api_names(failure: ConstraintFailed, resource: Resource) -> list[str]:
     found = [by_column[column] for column in failure.columns if column in by_column]
     if failure.kind == "check" and not found:
         found = _checked_columns(failure.name, resource, by_column)
+    if failure.text and not found:
+        found = _spoken_of(failure.text, by_column)
     return found
 
 
@@ -103,6 +105,11 @@ def _checked_columns(name: str, resource: Resource, by_column: Mapping[str, str]
     for constraint in getattr(resource.table, "constraints", ()):
         if isinstance(constraint, sa.CheckConstraint) and constraint.name == name:
             text = str(constraint.sqltext)
+    return _spoken_of(text, by_column)
+
+
+def _spoken_of(text: str, by_column: Mapping[str, str]) -> list[str]:
+    """The columns that stand in an SQL expression."""
     words = ["".join(found.groups("")).replace('""', '"') for found in _NAMES.finditer(text)]
     folded = {column.lower(): shown for column, shown in by_column.items()}
     return list(dict.fromkeys(folded[w.lower()] for w in words if w.lower() in folded))

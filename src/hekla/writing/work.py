@@ -36,6 +36,7 @@ from hekla.schema.resource import Resource
 from hekla.sql.mutate import WritePlan
 from hekla.store.constraints import ConstraintFailed
 from hekla.writing.hooks import Rehearsal
+from hekla.writing.identity import StoredKey, alone, check_key, check_still_there
 from hekla.writing.nested import create_with, update_with
 from hekla.writing.refusals import explain
 from hekla.writing.rows import pointer
@@ -47,9 +48,6 @@ if TYPE_CHECKING:
 __all__ = ["Precondition", "StoredKey", "Work", "Written"]
 
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
-
-StoredKey = tuple[Any, ...]
-"""The values of a row's key as the database stores them."""
 
 Precondition = Callable[[bytes | None], None]
 """Raises Problem unless the row's representation (None: there is no row) is as expected."""
@@ -309,7 +307,7 @@ class Work:
         if precondition is not None:
             precondition(None if key is None else await self.body(resource, key, answer))
         if key is None:
-            _still_there(new.version)
+            check_still_there(new.version)
             row = {**new.row, **new.key}
             try:
                 return await self.create(
@@ -357,7 +355,7 @@ class Work:
         if precondition is not None:
             precondition(None if key is None else await self.body(resource, key, answer))
         if key is None:
-            _still_there(new.version)
+            check_still_there(new.version)
             create = Create(new.resource, new.row, new.nested, new.at)
             return await self.create(resource, create, answer)
         check_writable(self.access, resource, "update")
@@ -390,6 +388,7 @@ class Work:
         self, resource: Resource, where: Which | None, action: Action, given: Sequence[str]
     ) -> list[StoredKey]:
         """The rows that may be changed among those that ``where`` finds, bounded in number."""
+        check_key(resource)
         most = self.writer.settings.max_write_rows
         pattern = None if where is None else where.pattern
         plan = self.writer.keys(self.access, resource, pattern, action, tuple(given))
@@ -400,7 +399,7 @@ class Work:
                 TOO_MANY_ROWS,
                 f"More than {most} rows would be written at once (setting max_write_rows).",
             )
-        return found
+        return [alone(resource, key) for key in found]
 
     # Steps
 
@@ -421,25 +420,28 @@ class Work:
         action: Action,
         given: Sequence[str],
     ) -> StoredKey:
+        check_key(resource)
         plan = self.writer.find(self.access, resource, pattern, action, tuple(given))
         found = await self.tx.fetch(plan.plan.sql, plan.plan.bind(place, self.actor))
         if found is None:
             raise Problem(NOT_FOUND, f"{resource.title or resource.name} not found")
         if not found[plan.ok]:
             raise Problem(FORBIDDEN, f"You may not {action} this row of {resource.name}.")
-        return tuple(found[: plan.key])
+        return alone(resource, tuple(found[: plan.key]))
 
     async def _seek(self, resource: Resource, where: Which) -> StoredKey | None:
         """The stored key of a row, if there is one that may be seen."""
+        check_key(resource)
         plan = self.writer.find(self.access, resource, where.pattern, "update", ())
         found = await self.tx.fetch(plan.plan.sql, plan.plan.bind(where.values, self.actor))
-        return None if found is None else tuple(found[: plan.key])
+        return None if found is None else alone(resource, tuple(found[: plan.key]))
 
     async def current(self, resource: Resource, key: StoredKey) -> dict[str, Any]:
         """All columns of a row as typed values, whoever asks: for validators and hooks.
 
         A value that does not fit its column is given as its JSON.
         """
+        check_key(resource)
         plan = self.writer.whole(self.access, resource)
         found = await self.tx.fetch(plan.sql, plan.bind(key, self.actor))
         if found is None:
@@ -457,6 +459,7 @@ class Work:
         """The row's JSON as ``answer`` asks for it; None if it may not be seen."""
         if answer is None or self.access.rows(resource) is False:
             return None
+        check_key(resource)
         plan = self.writer.answer(self.access, answer.shape)
         found = await self.tx.fetch(plan.sql, plan.bind((*answer.values, *key), self.actor))
         if found is None:
@@ -493,6 +496,7 @@ class Work:
             return written
         key = written.key
         if not plan.checked:
+            check_key(resource)
             holds = self.writer.holds(self.access, resource, action, tuple(given))
             if holds is not None and not await self.tx.fetch(
                 holds.sql, holds.bind(key, self.actor)
@@ -546,12 +550,6 @@ def _equal(values: Mapping[str, Any]) -> Condition:
         for name, value in values.items()
     )
     return parts[0] if len(parts) == 1 else And(parts)
-
-
-def _still_there(version: Any) -> None:
-    """Raise Problem if the document says at what version it read a row that is not there."""
-    if version is not None:
-        raise Problem(PRECONDITION_FAILED, "It is there no more: somebody else has deleted it.")
 
 
 def _beyond(resource: Resource, action: Action) -> Problem:

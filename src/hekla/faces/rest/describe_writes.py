@@ -57,13 +57,15 @@ def write_operations(access: Access, resource: Resource) -> Iterator[str]:
     create, update, delete = (access.writes(resource, each) is not False for each in ACTIONS)
     if create:
         yield "create"
+    if not resource.key:
+        return
     if shown_sets(resource, access.columns(resource)) and (create or update):
         yield "upsert"
     if update:
         yield "update_many"
     if delete:
         yield "delete_many"
-    if resource.key and all(name in access.columns(resource) for name in resource.key):
+    if all(name in access.columns(resource) for name in resource.key):
         if create or update:
             yield "replace"
         if update:

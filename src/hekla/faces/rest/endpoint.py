@@ -79,7 +79,8 @@ class ResourceEndpoint:
             self._words[CHANGES] = self._words[f"{CHANGES}/"] = self._changes.changes
         # What nobody may do is no method of the address; what some may not do they are told.
         writing = {m for action in engine.policy.actions(resource) for m in _METHODS[action]}
-        self._of_list = _READ | (writing if resource.uniques else writing - {"PUT"})
+        # Rows without a key can be made, but not be told apart to be changed.
+        self._of_list = _READ | (writing if resource.key else writing & {"POST"})
         self._of_row = _READ | (writing - {"POST"} if resource.key else set())
         self._takes_files = "POST" in writing or "PATCH" in writing
         if self._takes_files:

@@ -72,7 +72,7 @@ def parse_key(text: str, resource: Resource, columns: Mapping[str, Column]) -> l
 
     None at all if no row can have such a key.
     """
-    if not all(name in columns for name in resource.key):
+    if not resource.key or not all(name in columns for name in resource.key):
         return []
     if len(resource.key) == 1:
         try:

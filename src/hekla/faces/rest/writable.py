@@ -25,6 +25,7 @@ from hekla.web.conditional import entity_tag
 from hekla.web.headers import HeaderView
 from hekla.web.query_string import split_query
 from hekla.web.response import Response
+from hekla.writing.identity import no_single_row
 
 __all__ = ["JSON_HEADER", "MINIMAL", "Writable", "plain_values"]
 
@@ -73,7 +74,7 @@ class Writable:
             raise Problem(NOT_FOUND, f"{self.resource.title or self.resource.name} not found")
         key = keys[0]
         if None in key:
-            return key, which(key_condition(self.resource, key))
+            raise no_single_row(self.resource)
         return key, Which(self._by_key, key)
 
     # What is answered

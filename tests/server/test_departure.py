@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -65,6 +67,34 @@ async def test_work_that_waits_is_watched_until_it_is_done() -> None:
     assert await attend(work(), client.departure) == 33
     await asyncio.sleep(0)
     assert (client.watched, client.watching) == (1, 0)
+
+
+@pytest.mark.parametrize("ends", ["work", "block"])
+async def test_who_was_watched_is_let_go(ends: str) -> None:
+    """The request is freed with its watch, not when garbage is collected.
+
+    A server may close the connection only then (Granian, when a body was not read to its end).
+    """
+
+    async def work() -> None:
+        await asyncio.sleep(0.05)
+
+    client = Client()
+    freed = weakref.ref(client)
+    gc.collect()
+    gc.disable()
+    try:
+        if ends == "work":
+            await attend(work(), client.departure)
+        else:
+            async with watching(client.departure):
+                await work()
+        del client
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert freed() is None
+    finally:
+        gc.enable()
 
 
 async def test_a_departure_ends_the_work() -> None:

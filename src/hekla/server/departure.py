@@ -93,8 +93,11 @@ class _Watch:
         self._task = asyncio.get_running_loop().create_task(self._wait())
 
     def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
+        task, self._task = self._task, None
+        if task is not None:
+            # No longer held here, or the two would hold each other, and with them the request
+            # and its body, until the garbage is collected; Granian closes no connection before.
+            task.cancel()
 
     async def _wait(self) -> None:
         await self._departure()

@@ -53,6 +53,9 @@ if TYPE_CHECKING:
     import apsw
     from sqlalchemy.orm import Session
 
+    from hekla.auth.core import Auth
+    from hekla.auth.face import AuthFace
+    from hekla.auth.options import Algorithm, Options
     from hekla.doctor.circumstances import Circumstances
     from hekla.doctor.finding import Finding
 
@@ -113,6 +116,7 @@ class Hekla:
         self._startup_hooks: list[Hook] = []
         self._shutdown_hooks: list[Hook] = []
         self._sessions: sa.Engine | None = None
+        self._auth: Options | None = None
         self._parts: _Parts | None = None
         self._running = False
         # Answers one request; once the parts are there it is theirs, which saves a call.
@@ -236,6 +240,58 @@ class Hekla:
         else:
             self._rates_of_routes.setdefault(route.strip("/"), []).extend(rates_of(rates))
 
+    def auth(
+        self,
+        user: type[Any] | sa.Table | None = None,
+        *,
+        login: str = "email",
+        profile: Sequence[str] = (),
+        tenant: str | None = None,
+        claims: Sequence[str] = (),
+        registration: bool = False,
+        passwords: bool = True,
+        cookies: bool = True,
+        tokens: bool = True,
+        issuer: str | None = None,
+        audience: str | None = None,
+        algorithm: Algorithm = "EdDSA",
+    ) -> None:
+        """Let users sign in, below ``/auth``.
+
+        ``user`` is the model, :class:`hekla.auth.User` if none is named; ``login`` the unique
+        column that they sign in with, kept in lower case; ``profile`` the columns that they may
+        set themselves. ``tenant`` is the column that ``me.tenant`` is, ``claims`` those that
+        ``me.claims`` has. With ``registration`` anybody may become a user. ``passwords``,
+        ``cookies`` (for browsers) and ``tokens`` (for apps) can each be left out. ``issuer`` and
+        ``audience`` stand in tokens (the setting ``public_url`` by default), which are signed by
+        ``algorithm``, ``EdDSA`` or ``ES256``.
+        """
+        from hekla.auth.options import Options
+
+        self._declare()
+        if self._auth is not None:
+            raise OperatorError("app.auth() was called before")
+        if algorithm not in ("EdDSA", "ES256"):
+            raise OperatorError(f"algorithm={algorithm!r}: expected EdDSA or ES256")
+        if user is None:
+            from hekla.auth.model import User
+
+            user = User
+        self._auth = Options(
+            user,
+            login,
+            tuple(profile),
+            tenant,
+            tuple(claims),
+            registration,
+            passwords,
+            cookies,
+            tokens,
+            issuer,
+            audience,
+            algorithm,
+        )
+
     def _declare(self) -> None:
         if self._parts is not None:
             raise OperatorError("resources are declared before the app is started or asked")
@@ -314,9 +370,13 @@ class Hekla:
     def create_tables(self) -> None:
         """Create the tables of all models, and of their metadata, that are not there."""
         metadatas: dict[sa.MetaData, None] = {}
-        for declaration, _ in self._declarations:
-            table = sa.inspect(declaration.entity, raiseerr=False)
-            local = getattr(table, "local_table", declaration.entity)
+        entities = [declaration.entity for declaration, _ in self._declarations]
+        if self._auth is not None:
+            # First: other tables refer to users, even where these are of another metadata.
+            entities.insert(0, self._auth.user)
+        for entity in entities:
+            table = sa.inspect(entity, raiseerr=False)
+            local = getattr(table, "local_table", entity)
             if isinstance(local, sa.Table):
                 metadatas[local.metadata] = None
         for metadata in metadatas:
@@ -348,6 +408,8 @@ class Hekla:
                 self._starting = False
             self.prepare()
             await self.store.start()
+            if self.parts.auth is not None:
+                await self.parts.auth.start()
         self._running = True
         if self.parts.recorded:
             keeping = Retention(
@@ -378,6 +440,8 @@ class Hekla:
             await asyncio.gather(self._retention, return_exceptions=True)
             self._retention = None
         await self.engine.writer.drain()
+        if self.parts.auth is not None:
+            await self.parts.auth.close()
         await self.store.close()
         if self.parts.rates is not None:
             await self.parts.rates.meter.close()
@@ -504,19 +568,28 @@ class _Parts:
         )
         self.recorded: dict[str, list[str]] = {}
         """The statements that record the changes of each table."""
+        prepared: list[str] = []
         if not app.location.read_only and (self.policy.writable or self.captured):
-            own = create_once(self.store.dialect)
-            self.store.prepare_writer([*own, *log_statements(self.schema, self.store.dialect)])
+            prepared += create_once(self.store.dialect)
+            prepared += log_statements(self.schema, self.store.dialect)
             self.recorded = {
                 table.name: capture_statements(table, secret)
                 for table, secret in logged_tables(self.schema).items()
             }
-        self.engine = Engine(self.schema, self.policy, self.store, app.settings, self._hooks(app))
+        hooks = self._hooks(app)
+        self.engine = Engine(self.schema, self.policy, self.store, app.settings, hooks)
         self.engine.changes.keep(bool(self.recorded))
         router = Router(app._prefix)
         secret = app.settings.secret or str(app.location)
         self.face = RestFace(self.engine, router, secret, describe=app.openapi, title=app.title)
-        self.web = WebApplication(router, app.settings)
+        self.auth: Auth | None = None
+        self.auth_face: AuthFace | None = None
+        if app._auth is not None:
+            self.auth, self.auth_face, more = self._open_auth(app, app._auth, router, hooks)
+            prepared += more
+        self.store.prepare_writer(prepared)
+        authenticate = None if self.auth is None else self.auth.authenticate
+        self.web = WebApplication(router, app.settings, authenticate=authenticate)
         self.rates = self._rate_limits(app, router)
         if self.rates is not None:
             router.around(self.rates.around)
@@ -543,6 +616,32 @@ class _Parts:
             return None
         meter = RedisMeter(app.settings.redis_url) if app.settings.redis_url else MemoryMeter()
         return RateLimits(meter, app._rates, by_route)
+
+    def _open_auth(
+        self, app: Hekla, options: Options, router: Router, hooks: Hooks
+    ) -> tuple[Auth, AuthFace, list[str]]:
+        """Sign-in, its addresses, and the statements that create its tables."""
+        from hekla.auth.core import Auth, create_tables
+        from hekla.auth.face import AuthFace
+        from hekla.auth.moments import Clock
+        from hekla.auth.users import Users
+        from hekla.store.beacon import Beacon
+
+        if app.location.read_only:
+            raise OperatorError("app.auth() needs a database that may be written to")
+        declared = {
+            declaration.entity: (declaration, resource.name)
+            for resource, (declaration, _) in zip(self.schema, app._declarations, strict=False)
+        }
+        declaration, name = declared.get(options.user, (None, None))
+        users = Users(options, declaration, name, self.store, app.settings, hooks)
+        beacon = Beacon(app.location)
+        auth = Auth(options, users, self.store, beacon, app.settings, Clock())
+        if name is not None and self.policy.actions(self.schema[name]):
+            # What rules know of users may be another thing now, or nothing any more.
+            hooks.add("on_commit", "update", name, lambda _: beacon.light())
+            hooks.add("on_commit", "delete", name, lambda _: beacon.light())
+        return auth, AuthFace(auth, router), create_tables(users, self.store.dialect)
 
     @cached_property
     def operator(self) -> Engine:
@@ -593,10 +692,22 @@ class _Parts:
             finally:
                 engine.dispose()
             return schema, {resource.name: app._reflected for resource in schema}
-        declarations = [declaration for declaration, _ in app._declarations]
+        declarations = [_with_login(declaration, app._auth) for declaration, _ in app._declarations]
         schema = build_schema(declarations, self.store.dialect)
         by_entity = {
             resource.name: rules
             for resource, (_, rules) in zip(schema, app._declarations, strict=True)
         }
         return schema, by_entity
+
+
+def _with_login(declaration: Declaration, options: Options | None) -> Declaration:
+    """The declaration of the user's model, its login kept in the one form that is looked for."""
+    if options is None or declaration.entity is not options.user:
+        return declaration
+    from hekla.auth.login import normal_login
+
+    given = declaration.validators.get(options.login, ())
+    others = (given,) if callable(given) else tuple(given)
+    validators = {**declaration.validators, options.login: (normal_login, *others)}
+    return replace(declaration, validators=validators)

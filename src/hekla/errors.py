@@ -47,7 +47,10 @@ UNSUPPORTED = _code("unsupported", 400, "This database or resource cannot do tha
 LIMIT_EXCEEDED = _code("limit_exceeded", 400, "The request is over a limit")
 # Who asks may not.
 UNAUTHENTICATED = _code("unauthenticated", 401, "Sign in to do this")
+INVALID_CREDENTIALS = _code("invalid_credentials", 401, "That is not how you sign in")
+INVALID_TOKEN = _code("invalid_token", 401, "The token is not valid, or not any more")
 FORBIDDEN = _code("forbidden", 403, "You may not do this")
+CROSS_SITE = _code("cross_site", 403, "Another site's page may not do this")
 # What is asked for is not there, or not in that form.
 NOT_FOUND = _code("not_found", 404, "Not found")
 METHOD_NOT_ALLOWED = _code("method_not_allowed", 405, "The method is not allowed here")
@@ -72,6 +75,7 @@ IDEMPOTENCY_KEY_REUSED = _code(
 )
 CHECK_FAILED = _code("check_failed", 422, "The database refuses the row")
 RATE_LIMITED = _code("rate_limited", 429, "Too many requests")
+TOO_MANY_ATTEMPTS = _code("too_many_attempts", 429, "There were too many tries")
 HEADERS_TOO_LARGE = _code("headers_too_large", 431, "The request headers are too large")
 # The fault is on this side.
 INTERNAL = _code("internal", 500, "Something went wrong on the server")

@@ -118,7 +118,8 @@ class Settings:
     )
     secret: str = _setting(
         "",
-        "Signs cursors; the same for all workers. Without it one is derived from the URL.",
+        "Signs cursors and seals what is secret in the database; the same for all workers. "
+        "Without it cursors are signed with what is derived from the URL, and nothing is sealed.",
         private=True,
     )
     # Who may call, and how they get here.
@@ -159,6 +160,67 @@ class Settings:
         "each process counts by itself.",
         private=True,
     )
+    # Signing in.
+    access_seconds: int = _setting(
+        600, "Seconds for which an access token is good.", minimum=10, maximum=86_400
+    )
+    refresh_seconds: int = _setting(
+        30 * 86_400, "Seconds for which a refresh token is good, if it is not used.", minimum=60
+    )
+    refresh_grace: float = _setting(
+        10.0,
+        "Seconds within which a refresh token that was just used is good once more, for a client "
+        "that did not get the answer.",
+        maximum=300,
+    )
+    token_session_seconds: int = _setting(
+        365 * 86_400, "Seconds after which a sign-in of an app ends, used or not.", minimum=60
+    )
+    session_seconds: int = _setting(
+        30 * 86_400, "Seconds after which a sign-in of a browser ends, used or not.", minimum=60
+    )
+    session_idle_seconds: int = _setting(
+        7 * 86_400, "Seconds after which a sign-in of a browser ends that is not used.", minimum=300
+    )
+    signing_key_seconds: int = _setting(
+        90 * 86_400, "Seconds after which tokens are signed with a new key.", minimum=86_400
+    )
+    password_min_length: int = _setting(
+        10, "Characters that a new password needs.", minimum=8, maximum=128
+    )
+    password_breached: str = _setting(
+        "",
+        "A file of SHA-1 hashes of passwords that have become known, in order, or a folder of "
+        "ranges; new passwords are looked up there.",
+    )
+    password_memory: int = _setting(
+        19 << 20, "Memory of one hash of a password, in bytes.", minimum=8 << 20, maximum=1 << 30
+    )
+    password_passes: int = _setting(
+        2, "Passes of one hash of a password over its memory.", minimum=1, maximum=100
+    )
+    password_hashes: int = _setting(
+        2, "Hashes of passwords that one process makes at once.", minimum=1, maximum=64
+    )
+    password_waiting: int = _setting(
+        64, "Passwords that may wait to be hashed; more are refused with `store_busy`."
+    )
+    signin_attempts: int = _setting(
+        5,
+        "Tries to sign in to an account from an address that may fail before the next have to "
+        "wait, longer each time.",
+        minimum=1,
+    )
+    signin_longest_wait: float = _setting(
+        900.0, "Most seconds that one has to wait after tries to sign in that failed.", minimum=1
+    )
+    known_tokens: int = _setting(
+        10_000, "How many tokens and sessions are remembered as good.", minimum=1
+    )
+    audit_max_age: int = _setting(
+        400 * 86_400, "Seconds for which the audit of sign-in is kept; 0: for ever."
+    )
+    # Who may call.
     cors_origins: tuple[str, ...] = _setting(
         (), "Origins whose pages may read the API (`*` for every one); none by default."
     )

@@ -1,0 +1,1 @@
+"""The endpoints below ``/auth``, a file for each part of sign-in."""

@@ -1,0 +1,206 @@
+"""From a request to whoever asks: the way that every request goes.
+
+What was found out about a token or a cookie is remembered, so that to know it again costs a look
+into a dictionary. It is forgotten when the beacon shows that somewhere, in whatever process, a
+sign-in ended or an account or a role changed; and looked up again after half a minute all the
+same, for changes that no process of Hekla's made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
+
+from hekla.actor import ANONYMOUS, Actor
+from hekla.auth.cookies import SESSION, cookie_value
+from hekla.auth.cross_site import check_same_origin
+from hekla.auth.jose import InvalidToken
+from hekla.auth.moments import Clock, moment, parse_moment
+from hekla.auth.random_secret import digest
+from hekla.cache import Cache
+from hekla.errors import INVALID_TOKEN, Problem
+from hekla.settings import Settings
+from hekla.store.beacon import Beacon
+
+if TYPE_CHECKING:
+    from hekla.auth.sessions import Live, Session, Sessions
+    from hekla.auth.tokens import AccessTokens
+    from hekla.auth.users import Users
+    from hekla.web.request import Request
+
+__all__ = ["Authenticator", "invalid_token"]
+
+# Seconds for which it is believed that nothing changed which no beacon told of.
+_TRUST = 30.0
+# Seconds between two times that a session's use is put down.
+_USED = 60.0
+
+
+class _Known:
+    """Who a token stands for, until when (seconds), and what the beacon showed when asked."""
+
+    __slots__ = ("actor", "beacon", "until")
+
+    def __init__(self, actor: Actor, until: float, beacon: int) -> None:
+        self.actor = actor
+        self.until = until
+        self.beacon = beacon
+
+
+Scheme = Callable[[str], Coroutine[Any, Any, tuple[Actor, float]]]
+"""Finds out who a token of one kind stands for, and until when; raises InvalidToken."""
+
+
+class Authenticator:
+    """Answers who makes a request. A callable for ``WebApplication.authenticate``.
+
+    ``schemes`` are further kinds of bearer tokens by how they begin; ``lenient`` holds the paths
+    where a token that is not valid is no fault, such as those that give out new ones.
+    """
+
+    def __init__(
+        self,
+        users: Users,
+        sessions: Sessions,
+        tokens: AccessTokens | None,
+        beacon: Beacon,
+        settings: Settings,
+        clock: Clock,
+        *,
+        cookies: bool,
+    ) -> None:
+        self._users = users
+        self._sessions = sessions
+        self._tokens = tokens
+        self._whole_beacon = beacon
+        self._beacon = beacon.view
+        self._settings = settings
+        self._clock = clock
+        self._time = clock.time
+        self._cookies = cookies
+        self._known: Cache[str, _Known] = Cache(settings.known_tokens)
+        self.schemes: dict[str, Scheme] = {}
+        self.lenient: set[str] = set()
+        self.trusted_origins: frozenset[str] = frozenset()
+        self.used: dict[str, str] = {}
+        """When sessions were used that have to be put down."""
+
+    def open(self) -> None:
+        """Look at the beacon where it is now that it is opened."""
+        self._beacon = self._whole_beacon.view
+        self._known = Cache(self._settings.known_tokens)
+
+    async def __call__(self, request: Request) -> Actor:
+        """Who asks. Raises Problem ``invalid_token``, or ``cross_site``."""
+        first = request.headers.first
+        given = first.get("authorization")
+        if given is not None:
+            known = self._known.get(given)
+            if known is not None and known.beacon == self._beacon[0] and known.until > self._time():
+                return known.actor
+            return await self._by_header(request, given)
+        if self._cookies and "cookie" in first:
+            return await self._by_cookie(request)
+        return ANONYMOUS
+
+    # Tokens
+
+    async def _by_header(self, request: Request, given: str) -> Actor:
+        scheme, _, token = given.partition(" ")
+        if scheme.lower() != "bearer":
+            # Another way, which somebody in between may have asked for.
+            return ANONYMOUS
+        token = token.strip()
+        # Read first: what changes while the database is asked shows next time.
+        beacon = self._beacon[0]
+        try:
+            actor, until = await self._read(token)
+        except InvalidToken:
+            if request.path.rstrip("/") in self.lenient:
+                return ANONYMOUS
+            raise invalid_token() from None
+        self._known.put(given, _Known(actor, until, beacon))
+        return actor
+
+    async def _read(self, token: str) -> tuple[Actor, float]:
+        for prefix, scheme in self.schemes.items():
+            if token.startswith(prefix):
+                return await scheme(token)
+        if self._tokens is None:
+            raise InvalidToken("there are no tokens here")
+        claims = await self._tokens.read(token)
+        live = await self._sessions.find(claims["sid"])
+        if live is None or live.session.user_id != claims["sub"]:
+            raise InvalidToken("its session has ended")
+        actor = await self.actor(live)
+        if actor is None:
+            raise InvalidToken("its user is gone")
+        return actor, min(float(claims["exp"]), self._trusted(live.session))
+
+    # Cookies
+
+    async def _by_cookie(self, request: Request) -> Actor:
+        secret = cookie_value(request, SESSION)
+        if secret is None:
+            return ANONYMOUS
+        known = self._known.get(secret)
+        if known is not None and known.beacon == self._beacon[0] and known.until > self._time():
+            actor = known.actor
+        else:
+            beacon = self._beacon[0]
+            live = await self._sessions.find_secret(digest(secret))
+            found = None if live is None else await self.actor(live)
+            if live is None or found is None:
+                # It has ended: the browser shows a cookie that means nothing any more.
+                return ANONYMOUS
+            actor = found
+            self._known.put(secret, _Known(actor, self._trusted(live.session), beacon))
+        if request.method not in ("GET", "OPTIONS"):
+            check_same_origin(request, self.trusted_origins)
+        return actor
+
+    # Actors
+
+    async def actor(self, live: Live) -> Actor | None:
+        """Who a session stands for; None if it has ended, or its user may not sign in."""
+        session = live.session
+        at = self._clock.now()
+        if session.expires_at <= moment(at) or live.disabled:
+            return None
+        unused = (at - parse_moment(session.used_at)).total_seconds()
+        if session.kind == "cookie" and unused > self._settings.session_idle_seconds:
+            return None
+        try:
+            user_id = self._users.parse_id(session.user_id)
+        except ValueError:
+            return None
+        user = await self._users.find(user_id)
+        if user is None:
+            return None
+        if unused > _USED:
+            self.used[session.id] = moment(at)
+        claims = {
+            "sid": session.id,
+            "amr": session.methods.split(),
+            "auth_time": int(parse_moment(session.proved_at).timestamp()),
+        }
+        if session.behind is not None:
+            claims["behind"] = session.behind
+        return self._users.actor(user, live.roles, claims)
+
+    def _trusted(self, session: Session) -> float:
+        """Until when it need not be looked up again."""
+        if not self._whole_beacon.shared:
+            # Nobody would say that something changed elsewhere.
+            return 0.0
+        end = parse_moment(session.expires_at).timestamp()
+        return min(end, self._time() + _TRUST)
+
+
+def invalid_token() -> Problem:
+    """The answer to a bearer token that is not to be believed (RFC 6750, section 3.1)."""
+    return Problem(
+        INVALID_TOKEN,
+        "The token has expired, was revoked, or is none of this application.",
+        headers={"www-authenticate": 'Bearer error="invalid_token"'},
+    )

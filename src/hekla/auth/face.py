@@ -1,0 +1,54 @@
+"""All addresses of sign-in, put on a router."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hekla.auth.api.entrance import Entrance
+from hekla.auth.api.own import Own
+from hekla.auth.api.schemas import array_of, object_of, text
+from hekla.auth.operations import Dispatcher, Operation
+from hekla.auth.sign_in import SignIn
+from hekla.web.request import Request
+from hekla.web.response import Response, json_response
+
+if TYPE_CHECKING:
+    from hekla.auth.core import Auth
+    from hekla.web.router import Router
+
+__all__ = ["AuthFace"]
+
+_LENIENT = ("login", "register", "refresh", "logout")
+
+
+class AuthFace:
+    """The endpoints below ``/auth``, and the keys that tokens are verified with."""
+
+    def __init__(self, auth: Auth, router: Router) -> None:
+        self.auth = auth
+        self.sign_in = SignIn(auth)
+        self.prefix = router.prefix
+        user = self._user_schema()
+        operations: list[Operation] = []
+        for part in (Entrance(auth, self.sign_in, user), Own(auth, self.sign_in, user)):
+            operations += part.operations()
+        self.dispatcher = Dispatcher(operations)
+        router.add("auth", self.dispatcher, self.dispatcher.methods, self.dispatcher.methods_of)
+        if auth.options.tokens:
+            router.add_page("/.well-known/jwks.json", {"GET": self._keys})
+        auth.authenticate.lenient |= {f"{self.prefix}/auth/{name}" for name in _LENIENT}
+
+    def _user_schema(self) -> dict[str, Any]:
+        users = self.auth.users
+        shown = {}
+        for name in users.shown:
+            column = users.resource.columns[name]
+            schema = dict(column.type.schema())
+            shown[name] = {"anyOf": [schema, {"type": "null"}]} if column.nullable else schema
+        return object_of({**shown, "roles": array_of(text)})
+
+    async def _keys(self, request: Request) -> Response:
+        # Whoever keeps them has an hour to learn of a new one.
+        return json_response(
+            self.auth.keys.public(), headers=[("cache-control", "public, max-age=900")]
+        )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from base64 import urlsafe_b64decode
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hekla import Hekla, OperatorError, Settings
-from tests.auth.world import PASSWORD, Client, Task, User, auth_of, make_app
+from hekla import Hekla, OperatorError
+from tests.auth.world import PASSWORD, QUICK, Client, Task, User, auth_of, make_app
 
 
 def claims_of(token: str) -> dict[str, Any]:
@@ -129,7 +130,7 @@ async def test_forms_of_other_sites_are_not_taken(client: Client) -> None:
 @pytest.mark.parametrize("name", ["id", "team", "company_id", "role", "roles", "kind"])
 async def test_nobody_gives_themselves_more_than_a_profile(client: Client, name: str) -> None:
     """Neither a key, nor a tenant, nor a role can be registered with, or changed to."""
-    answer = await client.register("ann@example.org", **{name: 7})
+    answer = await client.register("ann@example.org", PASSWORD, **{name: 7})
     assert answer.status == 422
     assert [each["location"] for each in answer.json()["errors"]] == [f"/{name}"]
     await client.register("ann@example.org")
@@ -239,9 +240,7 @@ async def test_a_task_of_somebody_else_cannot_be_given_away(client: Client) -> N
 
 
 async def test_the_token_says_what_rfc_9068_asks_of_it(tmp_path: Path) -> None:
-    settings = Settings(
-        password_memory=8 << 20, password_passes=1, public_url="https://tasks.example/"
-    )
+    settings = replace(QUICK, public_url="https://tasks.example")
     app = make_app(tmp_path, settings=settings)
     await app.startup()
     client = Client(app)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -120,7 +120,7 @@ class Hekla:
         self._parts: _Parts | None = None
         self._running = False
         # Answers one request; once the parts are there it is theirs, which saves a call.
-        self.handle: Handler = self._prepare_and_handle
+        self.answer: Handler = self._prepare_and_answer
         self._asgi = ASGI(self)
         self._rsgi = RSGI(self)
         self.__rsgi__ = self._rsgi.__rsgi__
@@ -388,7 +388,7 @@ class Hekla:
         """Put the parts together; what is wrong with the declarations is said here."""
         if self._parts is None:
             self._parts = _Parts(self)
-            self.handle = self._parts.handle
+            self.answer = self._parts.answer
             for warning in self._parts.schema.warnings:
                 logger.warning("%s", warning)
 
@@ -483,8 +483,13 @@ class Hekla:
 
     # Requests
 
-    async def _prepare_and_handle(self, request: Request) -> Response:
-        return await self.parts.handle(request)
+    async def handle(self, request: Request) -> Response:
+        """Answer a request of Hekla's own kind."""
+        response = self.answer(request)
+        return response if isinstance(response, Response) else await response
+
+    def _prepare_and_answer(self, request: Request) -> Response | Coroutine[Any, Any, Response]:
+        return self.parts.answer(request)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """The app as an ASGI callable."""
@@ -595,7 +600,7 @@ class _Parts:
             router.around(self.rates.around)
             router.count = self.rates.within
         edge = Edge(self.web, app.settings, self.rates)
-        self.handle: Handler = edge.handle if edge.needed else self.web.handle
+        self.answer: Handler = edge.answer if edge.needed else self.web.answer
 
     def _rate_limits(self, app: Hekla, router: Router) -> RateLimits | None:
         """The rates there are; None where nobody is counted at all."""

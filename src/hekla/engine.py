@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from hekla.actor import Actor
+from hekla.actor import ANONYMOUS, Actor
 from hekla.cache import Cache
 from hekla.changes.log import ChangeLog
 from hekla.errors import FORBIDDEN, Problem
@@ -28,7 +28,7 @@ from hekla.sql.aggregate import compile_aggregate
 from hekla.sql.plan import Plan, render
 from hekla.sql.scope import Scope
 from hekla.sql.select import compile_rows, compile_select
-from hekla.store.protocol import Store
+from hekla.store.protocol import Row, Store
 from hekla.writing.hooks import Hooks
 from hekla.writing.intake import Intake, Options
 from hekla.writing.loading import Loading, Progress
@@ -72,6 +72,7 @@ class Engine:
         self.writer = Writer(schema, policy, store, settings, hooks)
         self.changes = ChangeLog(schema, policy, store, settings)
         self._plans: Cache[tuple[Shape, Access, bool], Plan] = Cache(settings.plan_cache_size)
+        self._fetch = store.fetch_at_once
 
     async def read(self, question: Question, actor: Actor) -> Answer | None:
         """The answer, or None where the one row that was asked for is not there to be seen.
@@ -83,15 +84,24 @@ class Engine:
 
     async def run(self, plan: Plan, values: Sequence[Any], actor: Actor) -> Answer | None:
         """The answer of a plan that was kept; only for an actor of the access it was made for."""
-        if plan.access is not self.policy.access(actor):
+        answer = self.answer(plan, values, actor)
+        return answer if answer is None or isinstance(answer, Answer) else await answer
+
+    def answer(
+        self, plan: Plan, values: Sequence[Any], actor: Actor
+    ) -> Answer | Coroutine[Any, Any, Answer | None] | None:
+        """As :meth:`run`, but what need not be waited for is there at once."""
+        policy = self.policy
+        access = policy.anonymous if actor is ANONYMOUS else policy.access(actor)
+        if plan.access is not access:
             raise ValueError("the plan was made for an actor who may see something else")
         args = values if len(values) == plan.direct else plan.bind(values, actor)
-        row = await self.store.fetch(plan, args)
-        if row is None:
-            return None
-        if len(row) == 1 and type(row[0]) is bytes:
-            return Answer(row[0])
-        return _answer(plan, row)
+        row = self._fetch(plan, args)
+        if isinstance(row, tuple):
+            if len(row) == 1 and type(row[0]) is bytes:
+                return Answer(row[0])
+            return _answer(plan, row)
+        return None if row is None else _answered(plan, row)
 
     def write(
         self,
@@ -247,6 +257,11 @@ class Unit:
         sql = plan.careful_sql() if plan.guarded else plan.sql
         row = await work.tx.fetch(sql, plan.bind(question.values, work.actor))
         return None if row is None else _answer(plan, row)
+
+
+async def _answered(plan: Plan, pending: Coroutine[Any, Any, Row | None]) -> Answer | None:
+    row = await pending
+    return None if row is None else _answer(plan, row)
 
 
 def _answer(plan: Plan, row: tuple[Any, ...]) -> Answer:

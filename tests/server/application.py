@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
 from hekla.errors import NOT_FOUND, STORE_BUSY, Problem
@@ -164,9 +164,9 @@ class Application:
         sys.stdout.write("the application was shut down\n")
         sys.stdout.flush()
 
-    async def handle(self, request: Request) -> Response:
+    def answer(self, request: Request) -> Response | Coroutine[Any, Any, Response]:
         assert self._started
-        return await self._web.handle(request)
+        return self._web.answer(request)
 
 
 application = Application()

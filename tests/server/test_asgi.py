@@ -33,9 +33,9 @@ class Recorder:
     async def shutdown(self) -> None:
         self.trace.append("shutdown")
 
-    async def handle(self, request: Request) -> Response:
+    def answer(self, request: Request) -> Response:
         request.settings = Settings(stream_timeout=0.05)
-        self.trace.append("handle")
+        self.trace.append("answer")
         if request.path == "/stream":
             return Response(200, self.numbers())
         return json_response([request.base, request.path, request.query])
@@ -100,7 +100,7 @@ async def test_the_first_request_starts_what_no_server_has_started() -> None:
     recorder = Recorder()
     app = ASGI(recorder)
     await asyncio.gather(*[ask(app, scope()) for _ in range(3)])
-    assert recorder.trace == ["startup", "handle", "handle", "handle"]
+    assert recorder.trace == ["startup", "answer", "handle", "handle"]
 
 
 async def live(app: ASGI) -> Messages:

@@ -131,12 +131,12 @@ class _Served:
         self.shutdown = app.shutdown
 
     @property
-    def handle(self) -> Handler:
+    def answer(self) -> Handler:
         if not self._loader.over_tls:
-            return self._app.handle
+            return self._app.answer
         from hekla.web.edge import over_tls
 
-        return over_tls(self._app.handle, self._app.settings)
+        return over_tls(self._app.answer, self._app.settings)
 
     async def startup(self) -> None:
         await self._app.startup()

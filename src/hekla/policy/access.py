@@ -255,7 +255,8 @@ class Policy:
         """Whether anybody may write anything."""
         self._accesses: dict[tuple[bool, frozenset[str]], Access] = {}
         self._tables = tables_of(spoken)
-        self._anonymous = self.access(Actor())
+        self.anonymous = self.access(Actor())
+        """What everybody may do who is not signed in."""
 
     def actions(self, resource: Resource) -> frozenset[Action]:
         """What somebody may do with rows of the resource."""
@@ -266,7 +267,7 @@ class Policy:
     def access(self, actor: Actor) -> Access:
         """What ``actor`` may see; the same object for all actors who may see the same."""
         if actor is ANONYMOUS:
-            return self._anonymous
+            return self.anonymous
         key = (actor.id is not None, actor.roles & self.roles if actor.roles else actor.roles)
         access = self._accesses.get(key)
         if access is None:

@@ -10,7 +10,8 @@ from hekla.web.response import Response
 
 __all__ = ["Application", "Handler"]
 
-Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+# Answers at once where nothing has to be waited for, else once awaited.
+Handler = Callable[[Request], Response | Coroutine[Any, Any, Response]]
 
 
 class Application(Protocol):
@@ -21,4 +22,4 @@ class Application(Protocol):
     async def shutdown(self) -> None: ...
 
     @property
-    def handle(self) -> Handler: ...
+    def answer(self) -> Handler: ...

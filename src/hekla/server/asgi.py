@@ -144,7 +144,9 @@ class ASGI:
             await self._start()
         request = ASGIRequest(scope, receive)
         try:
-            response = await attend(self.application.handle(request), request.departure)
+            response = self.application.answer(request)
+            if not isinstance(response, Response):
+                response = await attend(response, request.departure)
             body = response.body
             if isinstance(body, bytes):
                 await send(_start(response, None if request.is_head else len(body)))

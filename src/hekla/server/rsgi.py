@@ -10,7 +10,7 @@ from typing import Any
 from hekla.actor import ANONYMOUS
 from hekla.errors import BAD_REQUEST, Problem
 from hekla.server.application import Application, Handler
-from hekla.server.departure import resume
+from hekla.server.departure import attend
 from hekla.server.overdue import in_time
 from hekla.server.rsgi_stream import send_stream
 from hekla.web.headers import Headers
@@ -114,7 +114,7 @@ class RSGI:
     ) -> None:
         self.application = application
         self._around = around
-        self._handle = application.handle
+        self._answer = application.answer
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         loop.run_until_complete(self.application.startup())
@@ -124,8 +124,8 @@ class RSGI:
         gc.freeze()
         gc.set_threshold(_GARBAGE, *gc.get_threshold()[1:])
         # An application may have made itself a shorter way now that nothing changes any more.
-        handle = self.application.handle
-        self._handle = handle if self._around is None else self._around(handle)
+        answer = self.application.answer
+        self._answer = answer if self._around is None else self._around(answer)
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
         loop.run_until_complete(self.application.shutdown())
@@ -135,15 +135,10 @@ class RSGI:
             protocol.close(404)
             return
         request = RSGIRequest(scope, protocol)
-        # As departure.attend does it, but without a coroutine of its own: the hot path.
-        work = self._handle(request)
-        try:
-            waiting = work.send(None)
-        except StopIteration as done:
-            response: Response = done.value
-        else:
+        response = self._answer(request)
+        if not isinstance(response, Response):
             try:
-                response = await resume(work, waiting, protocol.client_disconnect)
+                response = await attend(response, protocol.client_disconnect)
             except ClientLeft:
                 return
         body = response.body

@@ -80,6 +80,14 @@ class Store(Protocol):
         Bytes in the first column are a body: text, and in UTF-8.
         """
 
+    def fetch_at_once(
+        self, statement: Statement, args: Sequence[Any]
+    ) -> Row | Coroutine[Any, Any, Row | None] | None:
+        """As :meth:`fetch`, but what need not be waited for is there at once.
+
+        Anything but a row or None has to be awaited; then it is either.
+        """
+
     def stream(self, statement: Statement, args: Sequence[Any]) -> AsyncIterator[list[Row]]:
         """All rows of one moment, in batches; memory stays flat however many there are.
 

@@ -133,9 +133,15 @@ class SqliteStore:
         self._habits.clear()
 
     async def fetch(self, statement: Statement, args: Sequence[Any]) -> Row | None:
+        row = self.fetch_at_once(statement, args)
+        return row if row is None or isinstance(row, tuple) else await row
+
+    def fetch_at_once(
+        self, statement: Statement, args: Sequence[Any]
+    ) -> Row | Coroutine[Any, Any, Row | None] | None:
         sql = statement.sql
         if sql in self._habits:
-            return await self._fetch_aside(statement, args)
+            return self._fetch_aside(statement, args)
         try:
             self._started = 0.0
             found = self._execute(sql, args).get
@@ -147,7 +153,7 @@ class SqliteStore:
                     return found
             return self._row_of(found, sql, args, statement.guarded)
         except FAILURES as exc:
-            return await self._fetch_aside(statement, args, exc)
+            return self._fetch_aside(statement, args, exc)
 
     async def ping(self) -> None:
         if self._identity != self.location.identity():

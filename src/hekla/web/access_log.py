@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any, Literal, TextIO
@@ -19,7 +19,7 @@ from hekla.web.response import Response
 __all__ = ["AccessLog", "Form"]
 
 Form = Literal["json", "text"]
-Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+Handler = Callable[[Request], Response | Coroutine[Any, Any, Response]]
 
 # A client that left before its answer was ready gets no status; logs know this number for it.
 _CLIENT_LEFT = 499
@@ -42,24 +42,36 @@ class AccessLog:
         self._line = _json_line if form == "json" else _text_line
         self._colours = form == "text" and _takes_colours(self._stream)
 
-    def around(self, handle: Handler) -> Handler:
-        """A handler that does what ``handle`` does, and logs it."""
+    def around(self, answer: Handler) -> Handler:
+        """A handler that does what ``answer`` does, and logs it."""
 
-        async def logged(request: Request) -> Response:
+        def logged(request: Request) -> Response | Coroutine[Any, Any, Response]:
             started = perf_counter()
-            try:
-                response = await handle(request)
-            except (asyncio.CancelledError, ClientLeft):
-                self.write(request, _CLIENT_LEFT, 0, started)
-                raise
-            body = response.body
-            if not isinstance(body, bytes):
-                body = _Counted(self, request, response.status, body, started)
-                return Response(response.status, body, response.headers)
-            self.write(request, response.status, len(body), started)
-            return response
+            response = answer(request)
+            if isinstance(response, Response):
+                return self._seen(request, response, started)
+            return self._when_answered(request, response, started)
 
         return logged
+
+    async def _when_answered(
+        self, request: Request, pending: Awaitable[Response], started: float
+    ) -> Response:
+        try:
+            response = await pending
+        except (asyncio.CancelledError, ClientLeft):
+            self.write(request, _CLIENT_LEFT, 0, started)
+            raise
+        return self._seen(request, response, started)
+
+    def _seen(self, request: Request, response: Response, started: float) -> Response:
+        """Log an answer, or have its stream log it when that ends."""
+        body = response.body
+        if not isinstance(body, bytes):
+            body = _Counted(self, request, response.status, body, started)
+            return Response(response.status, body, response.headers)
+        self.write(request, response.status, len(body), started)
+        return response
 
     def write(self, request: Request, status: int, size: int, started: float) -> None:
         """Write the line of one request; it came at ``started`` (:func:`time.perf_counter`)."""

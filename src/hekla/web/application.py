@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from itertools import chain
+from typing import Any
 
 from hekla.actor import Actor
 from hekla.errors import INTERNAL, Problem
@@ -12,14 +13,14 @@ from hekla.settings import Settings
 from hekla.web.body import begin_stream, close_stream
 from hekla.web.cors import Cors
 from hekla.web.limits import HEADER_OVERHEAD, check_address, check_headers
-from hekla.web.representation import plain_headers, represent
+from hekla.web.representation import represent
 from hekla.web.request import ClientLeft, Request
 from hekla.web.response import Response, problem_response
 from hekla.web.router import Route, Router, method_not_allowed
 
 __all__ = ["Authenticate", "WebApplication"]
 
-Authenticate = Callable[[Request], Awaitable[Actor]]
+Authenticate = Callable[[Request], Actor | Awaitable[Actor]]
 
 logger = logging.getLogger("hekla")
 
@@ -29,8 +30,9 @@ _NO_SNIFFING = ("x-content-type-options", "nosniff")
 class WebApplication:
     """One HTTP application: a router, its limits, and what holds for every answer.
 
-    ``authenticate`` answers who asks; without it everybody is anonymous. Where the server
-    itself bounds the headers, ``checks_headers`` may be set to False.
+    ``authenticate`` answers who asks, at once where it knows without waiting; without it
+    everybody is anonymous. Where the server itself bounds the headers, ``checks_headers`` may
+    be set to False.
     """
 
     def __init__(
@@ -52,10 +54,15 @@ class WebApplication:
         self._cors = Cors(settings.cors_origins) if settings.cors_origins else None
 
     async def handle(self, request: Request) -> Response:
-        """Answer a request. Only ClientLeft and the cancellation of the task come out of it.
+        """Answer a request; see :meth:`answer`."""
+        response = self.answer(request)
+        return response if isinstance(response, Response) else await response
 
-        The first piece of a body that streams is there already, so what fails before it is
-        answered as a Problem.
+    def answer(self, request: Request) -> Response | Coroutine[Any, Any, Response]:
+        """Answer a request: at once where nothing has to be waited for, else once awaited.
+
+        Only ClientLeft and the cancellation of the task come out of it. The first piece of a
+        body that streams is there already, so what fails before it is answered as a Problem.
 
         Every call on this way is paid for by every request, and dearly, after a statement has
         filled the processor's caches: so what most requests need stands here in one piece.
@@ -65,8 +72,6 @@ class WebApplication:
         if method == "HEAD":
             method, request.is_head = "GET", True
             request.method = method
-        sent = request.headers.first
-        headers = None
         try:
             path = request.path
             if len(path) > self._longest_path or len(request.query) > self._longest_query:
@@ -85,38 +90,60 @@ class WebApplication:
                     route, rest = self._find(path)
             if method in route.methods and (method == "GET" or route.allows(method, rest)):
                 if self.authenticate is not None:
-                    request.actor = await self.authenticate(request)
-                response = await route.endpoint(request, rest)
+                    actor = self.authenticate(request)
+                    if not isinstance(actor, Actor):
+                        return self._go_on(request, self._as_whom(request, actor, route, rest))
+                    request.actor = actor
+                response = route.endpoint(request, rest)
             else:
                 response = self._other_method(request, route, rest)
-            if method != "GET" and isinstance(response.body, bytes):
-                headers = list(response.headers)
-            elif (
-                response.status == 200
-                and method == "GET"
-                and "accept-encoding" not in sent
-                and "if-none-match" not in sent
-            ):
-                headers = plain_headers(response)
-            if headers is None:
-                response = await self._form(request, response)
-                headers = list(response.headers)
-        except Problem as problem:
-            response = problem_response(problem, request)
-            headers = list(response.headers)
+            if not isinstance(response, Response) or request.is_head:
+                return self._go_on(request, response)
+            if response.status == 200 and method == "GET" and isinstance(response.body, bytes):
+                response = represent(request, response)
+                if (
+                    isinstance(response, Response)
+                    and self._cors is None
+                    and request._id is None
+                    and "x-request-id" not in request.headers.first
+                ):
+                    # It is a new one, which nobody else has.
+                    response.headers.append(_NO_SNIFFING)
+                    return response
+            else:
+                response = self._form(request, response)
+            if not isinstance(response, Response):
+                return self._go_on(request, response, formed=True)
         except ClientLeft:
             raise
-        except Exception:
-            logger.exception("Request %s failed: %s %s", request.id, request.method, request.path)
-            response = problem_response(
-                Problem(INTERNAL, "The error was logged under the id of the request."), request
-            )
-            headers = list(response.headers)
-        headers.append(_NO_SNIFFING)
-        if request._id is not None or "x-request-id" in sent:
-            headers.append(("x-request-id", request.id))
-        if self._cors is not None:
-            headers += self._cors.headers(request)
+        except Exception as error:  # noqa: BLE001 - it is logged, and told as what it is
+            response = _refusal(request, error)
+            if request.is_head:
+                return self._go_on(request, response)
+        return Response(response.status, response.body, self._headers(request, response))
+
+    async def _as_whom(
+        self, request: Request, actor: Awaitable[Actor], route: Route, rest: str
+    ) -> Response:
+        """Answer a request once it is known who asks."""
+        request.actor = await actor
+        response = route.endpoint(request, rest)
+        return response if isinstance(response, Response) else await response
+
+    async def _go_on(
+        self, request: Request, pending: Response | Awaitable[Response], *, formed: bool = False
+    ) -> Response:
+        """Answer a request that has to wait for something; ``formed``: only for its form."""
+        try:
+            response = pending if isinstance(pending, Response) else await pending
+            if not formed:
+                found = self._form(request, response)
+                response = found if isinstance(found, Response) else await found
+        except ClientLeft:
+            raise
+        except Exception as error:  # noqa: BLE001 - it is logged, and told as what it is
+            response = _refusal(request, error)
+        headers = self._headers(request, response)
         if request.is_head:
             return Response(response.status, await _without_body(response, headers), headers)
         return Response(response.status, response.body, headers)
@@ -131,14 +158,25 @@ class WebApplication:
             headers += self._cors.headers(request)
         return Response(response.status, b"" if request.is_head else response.body, headers)
 
-    async def _form(self, request: Request, response: Response) -> Response:
+    def _form(
+        self, request: Request, response: Response
+    ) -> Response | Coroutine[Any, Any, Response]:
         """The answer in the form that the client wants, its stream begun."""
-        if not isinstance(response.body, bytes) and not request.is_head:
-            body = await begin_stream(response.body)
-            response = Response(response.status, body, response.headers)
+        body = response.body
+        if not isinstance(body, bytes) and not request.is_head:
+            return _begun(request, response, body)
         if response.status == 200 and request.method == "GET":
-            return await represent(request, response)
+            return represent(request, response)
         return response
+
+    def _headers(self, request: Request, response: Response) -> list[tuple[str, str]]:
+        """The headers of the answer, with those that hold for every one."""
+        headers = [*response.headers, _NO_SNIFFING]
+        if request._id is not None or "x-request-id" in request.headers.first:
+            headers.append(("x-request-id", request.id))
+        if self._cors is not None:
+            headers += self._cors.headers(request)
+        return headers
 
     def _other_method(self, request: Request, route: Route, rest: str) -> Response:
         """OPTIONS, which every route has, or the Problem that there is no such method."""
@@ -149,6 +187,25 @@ class WebApplication:
         if self._cors is not None:
             headers += self._cors.preflight(request, allow)
         return Response(204, b"", headers)
+
+
+async def _begun(request: Request, response: Response, body: AsyncIterator[bytes]) -> Response:
+    begun = await begin_stream(body)
+    response = Response(response.status, begun, response.headers)
+    if response.status == 200 and request.method == "GET":
+        found = represent(request, response)
+        return found if isinstance(found, Response) else await found
+    return response
+
+
+def _refusal(request: Request, error: Exception) -> Response:
+    """The answer to a request that came to nothing; only a Problem is told to the client."""
+    if not isinstance(error, Problem):
+        logger.error(
+            "Request %s failed: %s %s", request.id, request.method, request.path, exc_info=error
+        )
+        error = Problem(INTERNAL, "The error was logged under the id of the request.")
+    return problem_response(error, request)
 
 
 async def _without_body(response: Response, headers: list[tuple[str, str]]) -> bytes:

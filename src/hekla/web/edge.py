@@ -20,7 +20,7 @@ from hekla.web.response import Response
 
 __all__ = ["Edge", "over_tls", "strict_transport"]
 
-Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+Handler = Callable[[Request], Response | Coroutine[Any, Any, Response]]
 
 
 def strict_transport(settings: Settings) -> tuple[str, str] | None:
@@ -32,17 +32,23 @@ def strict_transport(settings: Settings) -> tuple[str, str] | None:
     return ("strict-transport-security", f"max-age={seconds}{more}")
 
 
-def over_tls(handle: Handler, settings: Settings) -> Handler:
+def over_tls(answer: Handler, settings: Settings) -> Handler:
     """A handler behind a server that speaks TLS itself: browsers are told to stay with it."""
     strict = strict_transport(settings)
     if strict is None:
-        return handle
+        return answer
 
-    async def secured(request: Request) -> Response:
-        response = await handle(request)
+    def secure(response: Response) -> Response:
         if response.header(strict[0]) is not None:
             return response
         return Response(response.status, response.body, [*response.headers, strict])
+
+    async def secured_later(pending: Coroutine[Any, Any, Response]) -> Response:
+        return secure(await pending)
+
+    def secured(request: Request) -> Response | Coroutine[Any, Any, Response]:
+        response = answer(request)
+        return secure(response) if isinstance(response, Response) else secured_later(response)
 
     return secured
 
@@ -75,7 +81,7 @@ class Edge:
             each is not None for each in (self._proxies, self._hosts, self._rates, self._strict)
         )
 
-    async def handle(self, request: Request) -> Response:
+    async def answer(self, request: Request) -> Response:
         """Answer a request, or refuse it before anything of the application is run."""
         request.settings = self._settings
         fields: list[tuple[str, str]] = []

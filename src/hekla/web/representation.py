@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any
 
 from hekla.errors import NOT_ACCEPTABLE, Problem
-from hekla.web.body import Body, close_stream
+from hekla.web.body import close_stream
 from hekla.web.compress import SMALLEST, available_codings, compress, compress_stream, pays
 from hekla.web.conditional import coded_tag, entity_tag, matches, not_modified
 from hekla.web.headers import list_value
@@ -13,61 +15,67 @@ from hekla.web.negotiate import choose_coding
 from hekla.web.request import Request
 from hekla.web.response import Response
 
-__all__ = ["plain_headers", "represent"]
+__all__ = ["represent"]
 
 _VARY = ("vary", "Accept-Encoding")
 # Compressing more than this holds others up for longer than a change of threads costs.
 _ON_A_THREAD = 64 * 1024
 
 
-def plain_headers(response: Response) -> list[tuple[str, str]] | None:
-    """The headers of an answer that goes out as it is, with its tag; None if it cannot be told.
-
-    It is for requests that leave nothing to negotiate: without ``Accept-Encoding`` and
-    ``If-None-Match``, as programs send them as a rule.
-    """
-    body, own = response.body, response.headers
-    if type(body) is not bytes or not own or own[0][0] != "content-type" or "etag" in dict(own):
-        return None
-    headers = [*own, ("etag", entity_tag(body))]
-    if len(body) >= SMALLEST and pays(own[0][1]):
-        headers.append(_VARY)
-    return headers
-
-
-async def represent(request: Request, response: Response) -> Response:
+def represent(request: Request, response: Response) -> Response | Coroutine[Any, Any, Response]:
     """Compress what the client wants compressed, tag it, and answer 304 if the client has it.
 
-    Raises Problem ``not_acceptable`` if the client refuses every coding there is.
+    Only a large body that is to be compressed, or a stream that nobody wants, has to be waited
+    for. Raises Problem ``not_acceptable`` if the client refuses every coding there is.
     """
-    body = response.body
-    if isinstance(body, bytes) and len(body) < SMALLEST:
-        varies = False
-    else:
-        varies = pays(response.header("content-type") or "")
+    body, headers = response.body, response.headers.copy()
+    sent = request.headers.first
+    kind = tag = coded = None
+    for name, value in headers:
+        if name == "content-type":
+            kind = value
+        elif name == "etag":
+            tag = value
+        elif name == "content-encoding":
+            coded = value
+    small = isinstance(body, bytes) and len(body) < SMALLEST
+    varies = not small and kind is not None and pays(kind)
     coding = "identity"
-    accepted = request.headers.get("accept-encoding")
-    if accepted is not None and response.header("content-encoding") is None:
+    if "accept-encoding" in sent and coded is None:
         coding = _choose_coding(list_value(request.headers, "accept-encoding") or "", varies)
-    headers = [*response.headers, _VARY] if varies else list(response.headers)
-    tag = response.header("etag")
+    if varies:
+        headers.append(_VARY)
     if tag is None and isinstance(body, bytes):
         tag = entity_tag(body)
         headers.append(("etag", tag))
     if coding != "identity":
         headers.append(("content-encoding", coding))
         if tag is not None:
-            coded = coded_tag(tag, coding)
-            headers[headers.index(("etag", tag))] = ("etag", coded)
-            tag = coded
-    known = list_value(request.headers, "if-none-match")
-    if known is not None and tag is not None and matches(known, tag):
-        if not isinstance(body, bytes):
-            await close_stream(body)
-        return not_modified(headers)
+            place = headers.index(("etag", tag))
+            tag = coded_tag(tag, coding)
+            headers[place] = ("etag", tag)
+    if "if-none-match" in sent and tag is not None:
+        known = list_value(request.headers, "if-none-match") or ""
+        if matches(known, tag):
+            known_already = not_modified(headers)
+            return known_already if isinstance(body, bytes) else _closed(body, known_already)
     if coding != "identity":
-        body = await _encode(body, coding)
+        if not isinstance(body, bytes):
+            body = compress_stream(body, coding)
+        elif len(body) > _ON_A_THREAD:
+            return _compressed(body, coding, headers)
+        else:
+            body = compress(body, coding)
     return Response(200, body, headers)
+
+
+async def _closed(body: AsyncIterator[bytes], answer: Response) -> Response:
+    await close_stream(body)
+    return answer
+
+
+async def _compressed(body: bytes, coding: str, headers: list[tuple[str, str]]) -> Response:
+    return Response(200, await asyncio.to_thread(compress, body, coding), headers)
 
 
 def _choose_coding(accepted: str, varies: bool) -> str:
@@ -81,11 +89,3 @@ def _choose_coding(accepted: str, varies: bool) -> str:
             f"The answer can be had as it is, or in {' or '.join(available_codings())}.",
         )
     return coding
-
-
-async def _encode(body: Body, coding: str) -> Body:
-    if not isinstance(body, bytes):
-        return compress_stream(body, coding)
-    if len(body) > _ON_A_THREAD:
-        return await asyncio.to_thread(compress, body, coding)
-    return compress(body, coding)

@@ -12,7 +12,8 @@ from hekla.web.response import Response
 __all__ = ["READ", "Endpoint", "Handler", "Route", "Router", "method_not_allowed"]
 
 Handler = Callable[[Request], Awaitable[Response]]
-Endpoint = Callable[[Request, str], Awaitable[Response]]
+# What need not wait for anything is answered at once.
+Endpoint = Callable[[Request, str], Response | Awaitable[Response]]
 
 READ = frozenset({"GET"})
 # Methods somebody has defined; another one is answered with 501, not 405 (RFC 9110 section 9.1).

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from hekla.actor import ANONYMOUS
 from hekla.cache import Cache
 from hekla.engine import Answer, Engine
 from hekla.errors import AMBIGUOUS_KEY, INTERNAL, NOT_FOUND, UNSUPPORTED, Problem
@@ -18,7 +19,7 @@ from hekla.faces.rest.export import CSV, NDJSON, export, question_of
 from hekla.faces.rest.import_ import IMPORT, Imports
 from hekla.faces.rest.keys import Key, key_condition, parse_key
 from hekla.faces.rest.parse import Pairs, parse_item, parse_list
-from hekla.faces.rest.prepared import Prepared, given_value, prepare, skeleton
+from hekla.faces.rest.prepared import Asked, Prepared, given_value, prepare, skeleton
 from hekla.faces.rest.row_documents import Documents
 from hekla.faces.rest.write import WriteEndpoint
 from hekla.policy.access import Access
@@ -56,6 +57,7 @@ class ResourceEndpoint:
         resource: Resource,
         cursors: CursorCodec,
         prepared: Cache[tuple[Any, ...], Prepared],
+        asked: Cache[tuple[Any, ...], Asked],
         documents: Documents,
         imports: Imports,
         prefix: str = "",
@@ -67,11 +69,12 @@ class ResourceEndpoint:
         self._imports = imports
         # Shared by all resources, so that its bound holds however many there are.
         self._prepared = prepared
+        self._asked = asked
         self._changes = (
             ResourceChanges(engine, resource) if engine.changes.holds(resource) else None
         )
         # What below the list is no row.
-        self._words: dict[str, Callable[[Request], Coroutine[Any, Any, Response]]] = {
+        self._words: dict[str, Callable[[Request], Response | Coroutine[Any, Any, Response]]] = {
             "aggregate": self._aggregate,
             "aggregate/": self._aggregate,
         }
@@ -91,7 +94,7 @@ class ResourceEndpoint:
         if self._has_rows:
             self._parse_key = resource.columns[resource.key[0]].type.parse
 
-    def __call__(self, request: Request, rest: str) -> Coroutine[Any, Any, Response]:
+    def __call__(self, request: Request, rest: str) -> Response | Coroutine[Any, Any, Response]:
         if request.method != "GET":
             if self._takes_files and rest in _IMPORT:
                 return self._imports.handle(request, self.resource)
@@ -154,24 +157,33 @@ class ResourceEndpoint:
 
     # One row
 
-    async def _row(self, request: Request, rest: str) -> Response:
+    def _row(self, request: Request, rest: str) -> Response | Coroutine[Any, Any, Response]:
         """The commonest request: a row by a plain key of one column.
 
         It is answered as :meth:`_item` would, whose findings are the same every time.
         """
         if "accept" in request.headers.first:
             negotiate(request, _JSON_ONLY)
-        actor = request.actor
-        access = self.engine.policy.access(actor)
+        actor, engine = request.actor, self.engine
+        policy = engine.policy
+        access = policy.anonymous if actor is ANONYMOUS else policy.access(actor)
         prepared = self._prepared.get((self, access, request.query))
         if prepared is None:
-            return await self._item(request, rest)
+            return self._item(request, rest)
         try:
             key = self._parse_key(rest)
         except (ValueError, Problem):
             raise self._not_found() from None
         values = (key,) if prepared.bare else prepared.values((), (key,))
-        answer = await self.engine.run(prepared.plan, values, actor)
+        answer = engine.answer(prepared.plan, values, actor)
+        if isinstance(answer, Answer):
+            return Response(200, answer.body, _JSON_HEADERS)
+        if answer is None:
+            raise self._not_found()
+        return self._waited_for(answer)
+
+    async def _waited_for(self, pending: Coroutine[Any, Any, Answer | None]) -> Response:
+        answer = await pending
         if answer is None:
             raise self._not_found()
         return Response(200, answer.body, _JSON_HEADERS)
@@ -228,26 +240,50 @@ class ResourceEndpoint:
 
     # The list
 
-    async def _list(self, request: Request) -> Response:
-        form = JSON
+    def _list(self, request: Request) -> Response | Coroutine[Any, Any, Response]:
         if "accept" in request.headers.first:
             form = negotiate(request, _LIST_FORMS)
-        query = request.query
-        pairs = split_query(query) if query else []
+            if form != JSON:
+                return self._export(request, form)
+        return self._listed(request, "list")
+
+    async def _export(self, request: Request, form: str) -> Response:
         access = self.engine.policy.access(request.actor)
-        if form != JSON:
-            asked = parse_list(pairs, self.resource, access, self.engine.settings, export=True)
-            return await export(self.engine, question_of(asked), request.actor, form)
-        position = None
-        if "cursor" in query:
-            for name, text in pairs:
-                if name == "cursor":
-                    position = self._cursors.decode(text)
-        prepared, values = self._prepare(pairs, access, "list", position)
-        answer = await self.engine.run(prepared.plan, values, request.actor)
+        pairs = split_query(request.query)
+        asked = parse_list(pairs, self.resource, access, self.engine.settings, export=True)
+        return await export(self.engine, question_of(asked), request.actor, form)
+
+    def _listed(self, request: Request, kind: str) -> Response | Coroutine[Any, Any, Response]:
+        """A list of rows or of groups."""
+        actor, engine = request.actor, self.engine
+        policy = engine.policy
+        access = policy.anonymous if actor is ANONYMOUS else policy.access(actor)
+        mark = (self, access, kind, request.query)
+        asked = self._asked.get(mark)
+        if asked is None:
+            asked = self._asked_anew(request.query, access, kind)
+            self._asked.put(mark, asked)
+        answer = engine.answer(asked.prepared.plan, asked.values, actor)
+        if isinstance(answer, Answer):
+            return Response(200, answer.body, self._list_headers(request, asked, answer))
+        return self._listed_later(request, asked, answer)
+
+    async def _listed_later(
+        self, request: Request, asked: Asked, pending: Coroutine[Any, Any, Answer | None] | None
+    ) -> Response:
+        answer = None if pending is None else await pending
         if answer is None:
             raise Problem(INTERNAL)
-        return Response(200, answer.body, self._list_headers(request, prepared, values, answer))
+        return Response(200, answer.body, self._list_headers(request, asked, answer))
+
+    def _asked_anew(self, query: str, access: Access, kind: str) -> Asked:
+        pairs = split_query(query)
+        position = None
+        for name, text in pairs:
+            if name == "cursor" and kind == "list":
+                position = self._cursors.decode(text)
+        prepared, values = self._prepare(pairs, access, kind, position)
+        return Asked(prepared, tuple(values), _paging(query))
 
     def _prepare(
         self, pairs: Pairs, access: Access, kind: str, position: Position | None = None
@@ -287,8 +323,9 @@ class ResourceEndpoint:
         return prepare(query, self.engine, access, tag)
 
     def _list_headers(
-        self, request: Request, prepared: Prepared, values: list[Any], answer: Answer
+        self, request: Request, asked: Asked, answer: Answer
     ) -> list[tuple[str, str]]:
+        prepared, values = asked.prepared, asked.values
         headers = [_JSON_HEADER, _VARY]
         if answer.total is not None:
             headers.append(("x-total-count", str(answer.total)))
@@ -297,12 +334,13 @@ class ResourceEndpoint:
         if prepared.tag:
             if full and answer.last is not None:
                 cursor = self._cursors.encode(prepared.tag, answer.last)
+                page = _target(request, asked)
                 headers.append(("x-next-cursor", cursor))
-                headers.append(("link", f'<{_page(request)}cursor={cursor}>; rel="next"'))
+                headers.append(("link", f'<{page}cursor={cursor}>; rel="next"'))
             return headers
         skip = values[prepared.offset] if prepared.offset is not None else 0
         if limit and (full or skip):
-            page = _page(request)
+            page = _target(request, asked)
             following = f'<{page}skip={skip + limit}>; rel="next"' if full else ""
             previous = f'<{page}skip={max(0, skip - limit)}>; rel="prev"' if skip else ""
             parting = ", " if full and skip else ""
@@ -311,16 +349,10 @@ class ResourceEndpoint:
 
     # Aggregates
 
-    async def _aggregate(self, request: Request) -> Response:
+    def _aggregate(self, request: Request) -> Response | Coroutine[Any, Any, Response]:
         if "accept" in request.headers.first:
             negotiate(request, _JSON_ONLY)
-        pairs = split_query(request.query) if request.query else []
-        access = self.engine.policy.access(request.actor)
-        prepared, values = self._prepare(pairs, access, "aggregate")
-        answer = await self.engine.run(prepared.plan, values, request.actor)
-        if answer is None:
-            raise Problem(INTERNAL)
-        return Response(200, answer.body, self._list_headers(request, prepared, values, answer))
+        return self._listed(request, "aggregate")
 
 
 def _is_null(value: Any) -> bool:
@@ -332,17 +364,24 @@ _SAFE = bytes(code for code in range(0x21, 0x7F) if chr(code) not in '"<>\\^`{|}
 _UNSAFE = re.compile(r"[^!#-;=?-\[\]_a-z~]")
 
 
-def _page(request: Request) -> str:
-    """The target of a Link header (RFC 8288), up to the parameter that tells the page."""
-    query = request.query
+def _paging(query: str) -> str:
+    """What of a query a Link goes on with, up to the parameter that tells the page."""
     if "cursor" in query or "skip" in query:
         # A cursor goes on behind what was skipped, so skip is for the first page only.
         parts = [part for part in query.split("&") if not part.startswith(("cursor=", "skip="))]
         query = "&".join(parts)
-    target = f"{request.base}{request.path}?{query}{'&' if query else ''}"
-    if target.encode("utf-8", "replace").translate(None, _SAFE):
-        target = _UNSAFE.sub(_escape, target)
-    return target
+    return _as_target(f"?{query}{'&' if query else ''}")
+
+
+def _target(request: Request, asked: Asked) -> str:
+    """The target of a Link header (RFC 8288), up to the parameter that tells the page."""
+    return f"{_as_target(request.base + request.path)}{asked.paging}"
+
+
+def _as_target(text: str) -> str:
+    if text.encode("utf-8", "replace").translate(None, _SAFE):
+        return _UNSAFE.sub(_escape, text)
+    return text
 
 
 def _escape(match: re.Match[str]) -> str:

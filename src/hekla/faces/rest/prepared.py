@@ -18,7 +18,7 @@ from hekla.policy.access import Access
 from hekla.query.ast import Aggregate, Select
 from hekla.query.shape import Shape, parameterize
 
-__all__ = ["Prepared", "prepare", "skeleton"]
+__all__ = ["Asked", "Prepared", "prepare", "skeleton"]
 
 # Parameters whose text decides about the statement; all others are read as values.
 _STRUCTURAL = frozenset(
@@ -71,6 +71,17 @@ class Prepared(msgspec.Struct, frozen=True):
             else:
                 values.append(given[-1 - position])
         return values
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """A list as one query string asks for it; ``paging`` is what a Link to another page keeps.
+
+    The same text asks the same again, as it does when a page is loaded by many.
+    """
+
+    prepared: Prepared
+    values: tuple[Any, ...]
+    paging: str
 
 
 def given_value(place: int) -> Sourced:

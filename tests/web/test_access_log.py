@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from hekla.actor import Actor
-from hekla.web.access_log import AccessLog
+from hekla.web.access_log import AccessLog, Handler
 from hekla.web.request import ClientLeft, Request
 from hekla.web.response import Response
 
@@ -23,6 +23,11 @@ class Terminal(io.StringIO):
         return True
 
 
+async def ask(handler: Handler, request: Request) -> Response:
+    response = handler(request)
+    return response if isinstance(response, Response) else await response
+
+
 async def answer(request: Request) -> Response:
     request.actor = Actor(id=7)
     return Response(200, b"body")
@@ -32,7 +37,7 @@ async def test_a_line_of_json() -> None:
     """Every member has its type; the query string, which may hold secrets, is not there."""
     stream = io.StringIO()
     request = Request("GET", "/tasks/17", "token=secret", headers=ID, client="203.0.113.9:4711")
-    response = await AccessLog("json", stream).around(answer)(request)
+    response = await ask(AccessLog("json", stream).around(answer), request)
     assert response.body == b"body"
     assert stream.getvalue().count("\n") == 1
     line = json.loads(stream.getvalue())
@@ -49,12 +54,20 @@ async def test_a_line_of_json() -> None:
     }
 
 
+def test_an_answer_at_once_is_logged_at_once() -> None:
+    """What need not be waited for is not made to wait by its log."""
+    stream = io.StringIO()
+    response = AccessLog("json", stream).around(lambda _: Response(204))(Request("GET", "/"))
+    assert isinstance(response, Response)
+    assert json.loads(stream.getvalue())["status"] == 204
+
+
 async def test_a_line_for_people() -> None:
     """A line of text has the same in fields; HEAD is named though it is handled as GET."""
     stream = io.StringIO()
     request = Request("GET", "/tasks", headers=ID)
     request.is_head = True
-    await AccessLog("text", stream).around(answer)(request)
+    await ask(AccessLog("text", stream).around(answer), request)
     assert re.fullmatch(r"\S+Z 200 HEAD /tasks \d+\.\dms 4B id-1 7 -\n", stream.getvalue())
 
 
@@ -64,7 +77,7 @@ async def test_no_client_breaks_out_of_its_line(form: str) -> None:
     stream = io.StringIO()
     path = "/a b\r\n2026 200 GET /fake\x1b[31m\u2028\x85é"
     log = AccessLog("json" if form == "json" else "text", stream)
-    await log.around(answer)(Request("GET", path, headers=ID))
+    await ask(log.around(answer), Request("GET", path, headers=ID))
     written = stream.getvalue()
     assert written.splitlines() == [written.removesuffix("\n")]
     assert "/a%20b%0D%0A2026%20200%20GET%20/fake%1B[31m%E2%80%A8%C2%85é" in written
@@ -82,7 +95,7 @@ async def test_a_stream_is_logged_when_it_ends() -> None:
     async def export(request: Request) -> Response:
         return Response(200, pieces())
 
-    response = await AccessLog("json", stream).around(export)(Request("GET", "/"))
+    response = await ask(AccessLog("json", stream).around(export), Request("GET", "/"))
     body = response.body
     assert not isinstance(body, bytes)
     assert [await anext(body), await anext(body)] == [b"abc", b"de"]
@@ -102,7 +115,7 @@ async def test_a_client_that_left_is_logged(how: type[BaseException]) -> None:
         raise how
 
     with pytest.raises(how):
-        await AccessLog("json", stream).around(leave)(Request("GET", "/"))
+        await ask(AccessLog("json", stream).around(leave), Request("GET", "/"))
     assert json.loads(stream.getvalue())["status"] == 499
 
 
@@ -127,5 +140,5 @@ async def test_colours(
     for form, expected in (("text", coloured), ("json", False)):
         stream = Terminal() if terminal else io.StringIO()
         log = AccessLog("json" if form == "json" else "text", stream)
-        await log.around(answer)(Request("GET", "/"))
+        await ask(log.around(answer), Request("GET", "/"))
         assert ("\x1b[" in stream.getvalue()) is expected

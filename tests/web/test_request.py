@@ -40,7 +40,7 @@ class Slow(Request):
 
 def test_headers_are_found_whatever_their_case() -> None:
     """A name fits in any case, a repeated header has a first value, and all of them."""
-    headers = Headers([("Accept", "a"), ("X-One", "1"), ("ACCEPT", "b")])
+    headers = Headers.of([("Accept", "a"), ("X-One", "1"), ("ACCEPT", "b")])
     assert headers.get("accept") == headers.get("Accept") == "a"
     assert headers.get("missing") is None
     assert headers.get_all("aCCept") == ["a", "b"]

@@ -41,7 +41,7 @@ class ASGIRequest(Request):
     __slots__ = ("_body_is_over", "_receive_message", "_scope")
 
     def __init__(self, scope: Any, receive: Receive) -> None:
-        headers = Headers(
+        headers = Headers.of(
             [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
         )
         self.method = scope["method"]

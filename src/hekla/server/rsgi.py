@@ -32,6 +32,8 @@ class RSGIRequest(Request):
 
     __slots__ = ("_protocol", "_scope")
 
+    base = ""
+
     def __init__(self, scope: Any, protocol: Any) -> None:
         # Request.__init__ is for requests made by hand; this is the hot path.
         path = scope.path
@@ -39,9 +41,9 @@ class RSGIRequest(Request):
         self.path = path if "%" not in path else encode_decoded_path(path)
         self.query = scope.query_string
         # All at once: to ask Granian for one costs as much as to look five up in a dictionary.
-        self.headers = Headers.of_lower(scope.headers.items())
+        pairs = scope.headers.items()
+        self.headers = Headers(pairs, dict(reversed(pairs)))
         self.actor = ANONYMOUS
-        self.base = ""
         self.is_head = False
         self._id = None
         self._body = None

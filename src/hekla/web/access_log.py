@@ -16,7 +16,7 @@ from hekla.web.body import close_stream
 from hekla.web.request import ClientLeft, Request
 from hekla.web.response import Response
 
-__all__ = ["AccessLog", "Form"]
+__all__ = ["AccessLog", "Form", "Handler"]
 
 Form = Literal["json", "text"]
 Handler = Callable[[Request], Response | Coroutine[Any, Any, Response]]

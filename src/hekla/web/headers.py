@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
+import msgspec
+
 __all__ = ["HeaderView", "Headers", "list_value"]
 
 
@@ -29,23 +31,25 @@ class HeaderView(Protocol):
         """All headers as pairs of a lower-case name and a value."""
 
 
-class Headers:
-    """Request headers from pairs of text, as servers and tests have them."""
+class Headers(msgspec.Struct, eq=False, gc=False):
+    """Request headers from pairs of text, as servers and tests have them.
 
-    __slots__ = ("first", "pairs")
+    A struct, since one is made for every request; make it by :meth:`of` or :meth:`of_lower`.
+    """
 
-    def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
-        self.pairs = [(name.lower(), value) for name, value in pairs]
-        # Backwards, so that the first of several headers of one name stays.
-        self.first = dict(reversed(self.pairs))
+    pairs: list[tuple[str, str]]
+    first: dict[str, str]
+
+    @classmethod
+    def of(cls, pairs: Iterable[tuple[str, str]]) -> Headers:
+        """The view of pairs as they were sent."""
+        return cls.of_lower([(name.lower(), value) for name, value in pairs])
 
     @classmethod
     def of_lower(cls, pairs: list[tuple[str, str]]) -> Headers:
         """The view of pairs whose names are in lower case already; the list is kept."""
-        headers = cls.__new__(cls)
-        headers.pairs = pairs
-        headers.first = dict(reversed(pairs))
-        return headers
+        # Backwards, so that the first of several headers of one name stays.
+        return cls(pairs, dict(reversed(pairs)))
 
     def get(self, key: str, /) -> str | None:
         return self.first.get(key.lower())

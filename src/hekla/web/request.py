@@ -100,7 +100,7 @@ class Request:
         self.method = method
         self.path = path
         self.query = query
-        self.headers = Headers(headers)
+        self.headers = Headers.of(headers)
         self.actor = actor
         self.base = base
         self.is_head = False

@@ -70,6 +70,8 @@ class ResourceEndpoint:
         # Shared by all resources, so that its bound holds however many there are.
         self._prepared = prepared
         self._asked = asked
+        # How a row is read without any parameter; there are few accesses.
+        self._plain: dict[Access, Prepared] = {}
         self._changes = (
             ResourceChanges(engine, resource) if engine.changes.holds(resource) else None
         )
@@ -95,6 +97,13 @@ class ResourceEndpoint:
             self._parse_key = resource.columns[resource.key[0]].type.parse
 
     def __call__(self, request: Request, rest: str) -> Response | Coroutine[Any, Any, Response]:
+        if (
+            rest.isalnum()
+            and self._has_rows
+            and request.method == "GET"
+            and rest not in self._words
+        ):
+            return self._row(request, rest)
         if request.method != "GET":
             if self._takes_files and rest in _IMPORT:
                 return self._imports.handle(request, self.resource)
@@ -104,8 +113,6 @@ class ResourceEndpoint:
         word = self._words.get(rest)
         if word is not None:
             return word(request)
-        if self._has_rows and rest.isalnum():
-            return self._row(request, rest)
         row = self._with_history(rest)
         if row is not None and self._changes is not None:
             return self._changes.history(request, row)
@@ -167,7 +174,8 @@ class ResourceEndpoint:
         actor, engine = request.actor, self.engine
         policy = engine.policy
         access = policy.anonymous if actor is ANONYMOUS else policy.access(actor)
-        prepared = self._prepared.get((self, access, request.query))
+        query = request.query
+        prepared = self._prepared.get((self, access, query)) if query else self._plain.get(access)
         if prepared is None:
             return self._item(request, rest)
         try:
@@ -236,6 +244,8 @@ class ResourceEndpoint:
             )
             prepared = prepare(replace(select, where=where), self.engine, access)
             self._prepared.put(mark, prepared)
+        if not query and None not in key:
+            self._plain[access] = prepared
         return prepared
 
     # The list

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Coroutine
 from typing import Any
 
 import pytest
@@ -20,6 +21,10 @@ from hekla.web.response import Response
 from hekla.web.router import Router
 
 JSON = [("content-type", "application/json")]
+
+
+async def waited(answer: Response | Coroutine[Any, Any, Response]) -> Response:
+    return answer if isinstance(answer, Response) else await answer
 
 
 async def tell(request: Request, rest: str) -> Response:
@@ -77,7 +82,7 @@ def get(
 
 
 async def statuses(made: Edge, *requests: Request) -> list[int]:
-    return [(await made.handle(request)).status for request in requests]
+    return [(await made.answer(request)).status for request in requests]
 
 
 @pytest.mark.parametrize(
@@ -126,10 +131,10 @@ async def test_the_client_behind_a_proxy_is_whom_everything_is_about() -> None:
         forwarded_headers=("x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"),
     )
     told = {"x_forwarded_for": "203.0.113.7", "x_forwarded_proto": "https"}
-    response = await made.handle(get(peer="10.0.0.1:9", x_forwarded_host="b.example", **told))
+    response = await made.answer(get(peer="10.0.0.1:9", x_forwarded_host="b.example", **told))
     assert isinstance(response.body, bytes)
     assert json.loads(response.body) == ["203.0.113.7", "https", "b.example"]
-    response = await made.handle(get(peer="203.0.113.9:9", x_forwarded_host="b.example", **told))
+    response = await made.answer(get(peer="203.0.113.9:9", x_forwarded_host="b.example", **told))
     assert isinstance(response.body, bytes)
     assert json.loads(response.body) == ["203.0.113.9", "http", "a.example"]
 
@@ -137,7 +142,7 @@ async def test_the_client_behind_a_proxy_is_whom_everything_is_about() -> None:
 async def test_a_host_that_is_not_served() -> None:
     """It is refused with a Problem, wherever it goes, and probes of health are not."""
     made = edge(allowed_hosts=("b.example",))
-    response = await made.handle(get())
+    response = await made.answer(get())
     assert (response.status, response.header("content-type")) == (421, "application/problem+json")
     assert isinstance(response.body, bytes)
     assert json.loads(response.body)["code"] == "unknown_host"
@@ -148,7 +153,7 @@ async def test_a_host_that_is_not_served() -> None:
 
 async def test_a_refusal_of_head_has_no_body() -> None:
     """HEAD is answered by headers alone, here too."""
-    response = await edge(allowed_hosts=("b.example",)).handle(get(method="HEAD"))
+    response = await edge(allowed_hosts=("b.example",)).answer(get(method="HEAD"))
     assert (response.status, response.body) == (421, b"")
 
 
@@ -169,12 +174,12 @@ async def test_who_comes_too_often_is_told_when_to_come_again() -> None:
     """429 with the fields of the IETF draft, Retry-After, and CORS, so that scripts can read it."""
     clock = Clock()
     made = edge(("2/10s by address",), clock=clock, cors_origins=("*",))
-    first = await made.handle(get())
+    first = await made.answer(get())
     assert first.header("ratelimit-policy") == '"2-per-10s-address";q=2;w=10'
     assert first.header("ratelimit") == '"2-per-10s-address";r=1;t=5'
-    second = await made.handle(get())
+    second = await made.answer(get())
     assert second.header("ratelimit") == '"2-per-10s-address";r=0;t=10'
-    third = await made.handle(get(origin="https://app.example"))
+    third = await made.answer(get(origin="https://app.example"))
     assert third.status == 429
     assert third.header("retry-after") == "5"
     assert third.header("ratelimit") == '"2-per-10s-address";r=0;t=5'
@@ -269,7 +274,7 @@ async def test_a_rate_of_one_route_and_of_single_methods() -> None:
 async def test_what_an_endpoint_refuses_counts_and_tells_its_rate() -> None:
     """A Problem of the endpoint carries the fields too: else one could try for nothing."""
     made = edge(by_route={"tasks": rates_of("2/minute by actor")})
-    response = await made.handle(get("/tasks/closed"))
+    response = await made.answer(get("/tasks/closed"))
     assert response.status == 403
     assert response.header("ratelimit") == '"2-per-60s-actor";r=1;t=30'
 
@@ -277,7 +282,7 @@ async def test_what_an_endpoint_refuses_counts_and_tells_its_rate() -> None:
 async def test_several_rates_are_told_each() -> None:
     """The fields of both stand in the answer; the narrower one ends it."""
     made = edge(("5/second by address",), {"tasks": rates_of(["1/second", "3/minute"])})
-    response = await made.handle(get())
+    response = await made.answer(get())
     policies = [value for name, value in response.headers if name == "ratelimit-policy"]
     assert policies == [
         '"1-per-1s-actor";q=1;w=1, "3-per-60s-actor";q=3;w=60',
@@ -289,15 +294,18 @@ async def test_strict_transport_security_where_tls_is() -> None:
     """It is told to clients that came by TLS (RFC 6797 section 7.2), and can be left out."""
     behind = edge(trusted_proxies=("10.0.0.1",), hsts_seconds=60)
     for scheme, expected in (("https", "max-age=60"), ("http", None)):
-        response = await behind.handle(get(peer="10.0.0.1:1", x_forwarded_proto=scheme))
+        response = await behind.answer(get(peer="10.0.0.1:1", x_forwarded_proto=scheme))
         assert response.header("strict-transport-security") == expected
     declared = edge(public_url="https://a.example", hsts_seconds=60, hsts_subdomains=True)
-    response = await declared.handle(get())
+    response = await declared.answer(get())
     assert response.header("strict-transport-security") == "max-age=60; includeSubDomains"
     # Once, where the server speaks TLS as well.
-    again = await over_tls(declared.handle, Settings(hsts_seconds=60))(get())
+    again = await waited(over_tls(declared.answer, Settings(hsts_seconds=60))(get()))
     assert [name for name, _ in again.headers].count("strict-transport-security") == 1
-    plain = await over_tls(edge().handle, Settings())(get())
+    plain = await waited(over_tls(edge().answer, Settings())(get()))
+    at_once = over_tls(lambda _: Response(204), Settings())(get())
+    assert isinstance(at_once, Response)
+    assert at_once.header("strict-transport-security") == "max-age=15552000"
     assert plain.header("strict-transport-security") == "max-age=15552000"
-    off = edge().handle
+    off = edge().answer
     assert over_tls(off, Settings(hsts_seconds=0)) == off

@@ -70,7 +70,8 @@ class RateLimits:
         async def limited(request: Request, rest: str) -> Response:
             fields = await self._take(request, route, rates)
             try:
-                response = await endpoint(request, rest)
+                found = endpoint(request, rest)
+                response = found if isinstance(found, Response) else await found
             except Problem as problem:
                 for name, value in fields:
                     problem.headers.setdefault(name, value)

@@ -54,6 +54,30 @@ async def test_prepared_writers_that_fail(database: Path) -> None:
 
 
 @pytest.mark.usefixtures("heap")
+async def test_a_work_that_could_not_be_handed_over(
+    open_store: OpenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the loop takes nothing (too deep in the stack, say) it is not done, and others are."""
+    store = await open_store()
+
+    def keep(number: int) -> Any:
+        async def work(transaction: Transaction) -> Any:
+            return await transaction.fetch("insert into heap values (?) returning n", (number,))
+
+        return work
+
+    def refuse(*_: object) -> None:
+        raise RecursionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(asyncio.get_running_loop(), "call_soon", refuse)
+        with pytest.raises(RecursionError):
+            await store.write(keep(1))
+    await asyncio.wait_for(store.write(keep(2)), 30)
+    assert await store.fetch(Text("select group_concat(n) from heap"), ()) == ("2",)
+
+
+@pytest.mark.usefixtures("heap")
 async def test_the_log_stays_short(open_store: OpenStore, database: Path) -> None:
     """Under steady writing, beside a reader, the write-ahead log is moved and begins anew."""
     store = await open_store()

@@ -73,10 +73,11 @@ class Writer:
             transaction.timeout = timeout
         if self._runner.stopping:
             raise _closing()
-        (self._heavy if heavy else self._light).append(transaction)
         if not self._awake:
-            self._awake = True
+            # It may raise, deep in the stack of a hook that writes: then all is as it was.
             self._loop.call_soon(self._turn)
+            self._awake = True
+        (self._heavy if heavy else self._light).append(transaction)
         return future
 
     async def close(self) -> None:

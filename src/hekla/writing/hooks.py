@@ -25,6 +25,7 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -283,6 +284,8 @@ class Rehearsal:
 
     async def tell(self) -> None:
         """Tell the hooks on commit what became durable; what they raise is logged."""
+        # Nobody waits for these: what they write is a new beginning.
+        _depth.set(0)
         for event in self._news:
             for number, hook in enumerate(self._told(event)):
                 try:
@@ -316,11 +319,23 @@ def _read_only(row: Row | None) -> Row | None:
     return None if row is None else MappingProxyType(dict(row))
 
 
+# How deep hooks may write, whose hooks write in turn, before it is taken for a circle.
+_DEEPEST = 32
+_depth: ContextVar[int] = ContextVar("hekla_hook_depth", default=0)
+
+
 async def call(hook: Callable[[Any], Any], event: Any) -> None:
     """Ask one hook: a coroutine here, a plain function on a thread, where it may wait."""
-    if inspect.iscoroutinefunction(hook):
-        await hook(event)
-        return
-    result = await asyncio.to_thread(hook, event)
-    if inspect.isawaitable(result):
-        await result
+    depth = _depth.get()
+    if depth >= _DEEPEST:
+        raise RuntimeError(f"{_DEEPEST} hooks write, each asked about what another one writes")
+    token = _depth.set(depth + 1)
+    try:
+        if inspect.iscoroutinefunction(hook):
+            await hook(event)
+            return
+        result = await asyncio.to_thread(hook, event)
+        if inspect.isawaitable(result):
+            await result
+    finally:
+        _depth.reset(token)

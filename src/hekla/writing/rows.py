@@ -12,7 +12,7 @@ from hekla.schema.names import nearest
 from hekla.schema.resource import Column, Resource
 from hekla.schema.types import Dialect
 
-__all__ = ["RowReader", "pointer"]
+__all__ = ["RowReader", "pointer", "tested"]
 
 Accept = Callable[[Any], Any]
 
@@ -71,6 +71,7 @@ class RowReader:
         self._create_texts = tuple(_field(column, column.type.accept_text) for column in settable)
         once = set(self.write_once)
         self._update = tuple(field for field in self._create if field.name not in once)
+        self._patch = tuple(_merging(field, columns[field.name]) for field in self._update)
         self._update_texts = tuple(field for field in self._create_texts if field.name not in once)
         filled = [column for column in settable if column.default is not None]
         self._constants = tuple(
@@ -114,12 +115,15 @@ class RowReader:
                 row.setdefault(name, None)
         return row
 
-    def update(self, document: Any, at: str = "") -> dict[str, Any]:
+    def update(self, document: Any, at: str = "", *, merges: bool = False) -> dict[str, Any]:
         """The columns that a merge patch (RFC 7396) changes, with their new values.
 
-        A row's own validators are not asked, since the row is not known: see ``check``.
+        A row's own validators are not asked, since the row is not known: see ``check``. Nor,
+        with ``merges``, are those of a column of JSON about an object, which is a patch itself:
+        see ``tested``.
         """
-        row, faults = self._read(self._update, document, at, (), whole=False)
+        fields = self._patch if merges else self._update
+        row, faults = self._read(fields, document, at, (), whole=False)
         if faults:
             _refuse(faults)
         return row
@@ -141,7 +145,7 @@ class RowReader:
     def update_nested(self, document: Any, at: str = "") -> tuple[dict[str, Any], dict[str, Any]]:
         """As ``update``, and apart from the row what the document says of relations, raw."""
         rest, nested = self._split(document)
-        return self.update(rest, at), nested
+        return self.update(rest, at, merges=True), nested
 
     def texts(
         self, record: Mapping[str, str | None], at: str = "", *, partial: bool = False
@@ -297,6 +301,12 @@ def pointer(at: str, name: str) -> str:
     return f"{at}/{name.replace('~', '~0').replace('/', '~1')}"
 
 
+def tested(column: Column, value: Any) -> Any:
+    """``value`` as the checks and validators of the column give it; raises ValueError."""
+    test = None if value is None else _test(column)
+    return value if test is None else test(value)
+
+
 def _refuse(faults: Sequence[Fault]) -> NoReturn:
     first = faults[0]
     detail = f"{first.location or 'The document'}: {first.message}"
@@ -332,6 +342,18 @@ def _test(column: Column) -> Accept | None:
         return value
 
     return test
+
+
+def _merging(field: _Field, column: Column) -> _Field:
+    """The field in a merge patch, where an object is no value yet if the column is of JSON."""
+    test = field.test
+    if test is None or column.type.name != "json":
+        return field
+
+    def test_value(value: Any) -> Any:
+        return value if type(value) is dict else test(value)
+
+    return field._replace(test=test_value)
 
 
 def _only(check: Check) -> Accept:

@@ -7,8 +7,7 @@ again from its beginning (the store says when), so it keeps nothing but what it 
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
@@ -37,6 +36,7 @@ from hekla.sql.mutate import WritePlan
 from hekla.store.constraints import ConstraintFailed
 from hekla.writing.hooks import Rehearsal
 from hekla.writing.identity import StoredKey, alone, check_key, check_still_there
+from hekla.writing.merge import is_judged, patch_columns
 from hekla.writing.nested import create_with, update_with
 from hekla.writing.refusals import explain
 from hekla.writing.rows import pointer
@@ -153,6 +153,9 @@ class Work:
         self, resource: Resource, new: Create, answer: Question | None, rehearsal: Rehearsal
     ) -> Written:
         values = rehearsal.before(resource, "create", new.row, None, new.at)
+        altered = _altered(values, new.row)
+        if altered and resource.validators:
+            self.writer.check(resource, values, new.at)
         written = None
         pinned = rehearsal.pinned(resource, values)
         if pinned is not None:
@@ -167,7 +170,7 @@ class Work:
         if written is None:
             row = await self.writer.reserve(self, resource, values, anew=True)
             written = await self._create(resource, new, row, answer)
-        after = await self.current(resource, written.key)
+        after = await self.current(resource, written.key, altered, new.at)
         rehearsal.after(resource, "create", values, None, after, new.at)
         return written
 
@@ -208,7 +211,8 @@ class Work:
         """Change the one row of ``pattern`` with the values ``place``, or of a stored key."""
         if change.nested:
             return await update_with(self, resource, change, pattern, place, answer)
-        row, given = change.row, tuple(change.row)
+        row, given, merge = change.row, tuple(change.row), change.merge
+        altered: Collection[str] = ()
         rehearsal = self.rehearsal
         watched = rehearsal is not None and rehearsal.hooks.watches("update", resource)
         before = None
@@ -216,11 +220,18 @@ class Work:
             # Nothing is set, so nothing happens: no stamp, no version, no change on record.
             key = await self._find(resource, pattern, place, "update", ())
             return Written("updated", key, await self.body(resource, key, answer))
-        if (resource.validators and row) or watched:
+        judged = merge and any(is_judged(resource.column(name)) for name in merge)
+        if (resource.validators and row) or watched or judged:
             key = await self._find(resource, pattern, place, "update", given)
             before = await self.current(resource, key)
+            if merge:
+                # Who looks at the row looks at what there will be, not at the patch.
+                patched = patch_columns(resource, before, row, merge, change.at)
+                row, merge = {**row, **patched}, frozenset()
         if watched and rehearsal is not None:
-            row = rehearsal.before(resource, "update", row, before, change.at)
+            asked = row
+            row = rehearsal.before(resource, "update", asked, before, change.at)
+            altered = _altered(row, asked)
         if resource.validators and row and before is not None:
             self.writer.check(resource, {**before, **row}, change.at)
         stamped = self.writer.stamps(resource).update(row, self.now, self.actor)
@@ -230,7 +241,7 @@ class Work:
             tuple(stamped),
             given,
             pattern,
-            change.merge,
+            merge,
             change.version is not None,
             answer,
         )
@@ -250,7 +261,7 @@ class Work:
         if refers:
             await self._check_kept(resource, written.key, row, change.at)
         if watched and rehearsal is not None:
-            after = await self.current(resource, written.key)
+            after = await self.current(resource, written.key, altered, change.at)
             rehearsal.after(resource, "update", row, before, after, change.at)
         return written
 
@@ -436,10 +447,13 @@ class Work:
         found = await self.tx.fetch(plan.plan.sql, plan.plan.bind(where.values, self.actor))
         return None if found is None else alone(resource, tuple(found[: plan.key]))
 
-    async def current(self, resource: Resource, key: StoredKey) -> dict[str, Any]:
+    async def current(
+        self, resource: Resource, key: StoredKey, fitting: Collection[str] = (), at: str = ""
+    ) -> dict[str, Any]:
         """All columns of a row as typed values, whoever asks: for validators and hooks.
 
-        A value that does not fit its column is given as its JSON.
+        A value that does not fit its column is given as its JSON; of a column in ``fitting`` it
+        is Problem ``validation_failed``, in a document at ``at``.
         """
         check_key(resource)
         plan = self.writer.whole(self.access, resource)
@@ -447,10 +461,22 @@ class Work:
         if found is None:
             raise Problem(NOT_FOUND, f"{resource.title or resource.name} not found")
         values = _decode(found[0])
+        faults = []
         for name, value in values.items():
-            if value is not None:
-                with contextlib.suppress(ValueError):
-                    values[name] = resource.column(name).type.accept(value)
+            if value is None:
+                continue
+            column = resource.column(name)
+            try:
+                values[name] = column.type.accept(value)
+                if name in fitting:
+                    for check in column.checks:
+                        check(values[name])
+            except ValueError as error:
+                if name in fitting:
+                    faults.append(Fault(pointer(at, name), str(error)))
+        if faults:
+            detail = f"{faults[0].location}: {faults[0].message}."
+            raise Problem(VALIDATION_FAILED, detail, errors=faults)
         return cast("dict[str, Any]", values)
 
     async def body(
@@ -550,6 +576,14 @@ def _equal(values: Mapping[str, Any]) -> Condition:
         for name, value in values.items()
     )
     return parts[0] if len(parts) == 1 else And(parts)
+
+
+def _altered(values: Row, asked: Row) -> Collection[str]:
+    """The columns whose values hooks have made or changed."""
+    if values is asked:
+        return ()
+    missing = object()
+    return [name for name, value in values.items() if asked.get(name, missing) is not value]
 
 
 def _beyond(resource: Resource, action: Action) -> Problem:

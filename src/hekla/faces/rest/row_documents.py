@@ -113,13 +113,13 @@ class RowDocuments:
         version, document = self.version(document, at)
         nested: tuple[Nested, ...] = ()
         if self._names.isdisjoint(document):
-            row = self.rows.update(document, at)
+            row = self.rows.update(document, at, merges=True)
         else:
             rest, raw = self._split(document)
             spent = budget or Budget(self.settings)
             nested, faults, _ = self._nested(raw, at, spent, depth, given)
             try:
-                row = self.rows.update(rest, at)
+                row = self.rows.update(rest, at, merges=True)
             except Problem as problem:
                 raise _with(problem, faults) from None
             if faults:

@@ -207,7 +207,7 @@ def update_many(target: Writable, query: str, access: Access, headers: HeaderVie
         document = read_object(document, at)
         if not reader.is_flat(document):
             raise Problem(UNSUPPORTED, "Relations are written one row at a time, not by a filter.")
-        row = reader.rows.update(document, at)
+        row = reader.rows.update(document, at, merges=True)
         merged = reader.merged(row)
         mutation = Update(target.resource.name, where, row, merge=merged, many=True, at=at)
         return Write((mutation,), partial(_updated, minimal), answer)

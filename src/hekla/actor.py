@@ -14,13 +14,15 @@ class Actor:
     """Whoever makes a request: a user, a service, or nobody in particular.
 
     ``id`` is the user's key, or None when nobody signed in. ``claims`` holds what the token
-    or session says beyond that; rules reach it by ``me.claims["name"]``.
+    or session says beyond that; rules reach it by ``me.claims["name"]``. ``scopes`` narrow down
+    what the user may do to what the key or token is for; None: to nothing less.
     """
 
     id: int | str | None = None
     roles: frozenset[str] = frozenset()
     tenant: int | str | None = None
     claims: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    scopes: frozenset[str] | None = None
 
     @property
     def signed_in(self) -> bool:

@@ -252,6 +252,7 @@ class Hekla:
         passwords: bool = True,
         cookies: bool = True,
         tokens: bool = True,
+        keys: bool = True,
         issuer: str | None = None,
         audience: str | None = None,
         algorithm: Algorithm = "EdDSA",
@@ -262,7 +263,8 @@ class Hekla:
         column that they sign in with, kept in lower case; ``profile`` the columns that they may
         set themselves. ``tenant`` is the column that ``me.tenant`` is, ``claims`` those that
         ``me.claims`` has. With ``registration`` anybody may become a user. ``passwords``,
-        ``cookies`` (for browsers) and ``tokens`` (for apps) can each be left out. ``issuer`` and
+        ``cookies`` (for browsers), ``tokens`` (for apps) and ``keys`` (for programs) can each be
+        left out. ``issuer`` and
         ``audience`` stand in tokens (the setting ``public_url`` by default), which are signed by
         ``algorithm``, ``EdDSA`` or ``ES256``.
         """
@@ -287,6 +289,7 @@ class Hekla:
             passwords,
             cookies,
             tokens,
+            keys,
             issuer,
             audience,
             algorithm,
@@ -505,7 +508,10 @@ class Hekla:
 
     def routes(self) -> list[Listed]:
         """Every address there is, with its methods."""
-        return self.parts.face.routes()
+        listed = self.parts.face.routes()
+        if self.parts.auth_face is not None:
+            listed += [Listed(*each) for each in self.parts.auth_face.listed()]
+        return listed
 
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI 3.1 document, as anybody may see it who is not signed in."""
@@ -513,7 +519,7 @@ class Hekla:
         from hekla.faces.rest.describe import openapi
 
         parts = self.parts
-        return openapi(
+        document = openapi(
             parts.schema,
             parts.policy.access(ANONYMOUS),
             self.settings,
@@ -522,6 +528,12 @@ class Hekla:
             prefix=self._prefix,
             recorded={each.name for each in parts.schema if parts.engine.changes.holds(each)},
         )
+        if parts.auth_face is None:
+            return document
+        from hekla.auth.describe import describe_sign_in
+        from hekla.faces.rest.answers import responses_for
+
+        return describe_sign_in(document, parts.auth_face, responses_for)
 
     def diagnose(self, served: Circumstances | None = None) -> list[Finding]:
         """What is unsafe in this configuration, the gravest first; nothing is changed.
@@ -642,6 +654,7 @@ class _Parts:
         users = Users(options, declaration, name, self.store, app.settings, hooks)
         beacon = Beacon(app.location)
         auth = Auth(options, users, self.store, beacon, app.settings, Clock())
+        auth.resources = tuple(resource.name for resource in self.schema)
         if name is not None and self.policy.actions(self.schema[name]):
             # What rules know of users may be another thing now, or nothing any more.
             hooks.add("on_commit", "update", name, lambda _: beacon.light())

@@ -125,17 +125,18 @@ class Authenticator:
     async def _read(self, token: str) -> tuple[Actor, float]:
         for prefix, scheme in self.schemes.items():
             if token.startswith(prefix):
-                return await scheme(token)
+                actor, until = await scheme(token)
+                return actor, min(until, self._trusted())
         if self._tokens is None:
             raise InvalidToken("there are no tokens here")
         claims = await self._tokens.read(token)
         live = await self._sessions.find(claims["sid"])
         if live is None or live.session.user_id != claims["sub"]:
             raise InvalidToken("its session has ended")
-        actor = await self.actor(live)
-        if actor is None:
+        found = await self.actor(live)
+        if found is None:
             raise InvalidToken("its user is gone")
-        return actor, min(float(claims["exp"]), self._trusted(live.session))
+        return found, min(float(claims["exp"]), self._end(live.session), self._trusted())
 
     # Cookies
 
@@ -154,7 +155,9 @@ class Authenticator:
                 # It has ended: the browser shows a cookie that means nothing any more.
                 return ANONYMOUS
             actor = found
-            self._known.put(secret, _Known(actor, self._trusted(live.session), beacon))
+            self._known.put(
+                secret, _Known(actor, min(self._end(live.session), self._trusted()), beacon)
+            )
         if request.method not in ("GET", "OPTIONS"):
             check_same_origin(request, self.trusted_origins)
         return actor
@@ -186,15 +189,17 @@ class Authenticator:
         }
         if session.behind is not None:
             claims["behind"] = session.behind
-        return self._users.actor(user, live.roles, claims)
+        scopes = None if session.scope is None else frozenset(session.scope.split())
+        roles = live.roles if scopes is None else live.roles - {"admin"}
+        return self._users.actor(user, roles, claims, scopes)
 
-    def _trusted(self, session: Session) -> float:
-        """Until when it need not be looked up again."""
-        if not self._whole_beacon.shared:
-            # Nobody would say that something changed elsewhere.
-            return 0.0
-        end = parse_moment(session.expires_at).timestamp()
-        return min(end, self._time() + _TRUST)
+    def _end(self, session: Session) -> float:
+        return parse_moment(session.expires_at).timestamp()
+
+    def _trusted(self) -> float:
+        """Until when nothing need be looked up again."""
+        # Where there is no beacon nobody would say that something changed elsewhere.
+        return self._time() + _TRUST if self._whole_beacon.shared else 0.0
 
 
 def invalid_token() -> Problem:

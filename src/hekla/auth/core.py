@@ -14,6 +14,7 @@ from hekla.auth.accounts import Accounts
 from hekla.auth.audit import Audit
 from hekla.auth.authenticate import Authenticator
 from hekla.auth.devices import Devices
+from hekla.auth.keys import PREFIX, ApiKeys
 from hekla.auth.moments import Clock, moment
 from hekla.auth.passwords import Passwords
 from hekla.auth.refresh import RefreshTokens
@@ -25,6 +26,7 @@ from hekla.auth.statements import create, prepare, value
 from hekla.auth.strength import Strength
 from hekla.auth.tables import (
     ACCOUNTS,
+    API_KEYS,
     ATTEMPTS,
     AUDIT,
     DEVICES,
@@ -68,7 +70,7 @@ def create_tables(users: Users, dialect: Dialect) -> list[str]:
     statements = create(TABLES, dialect)
     table, key = users.resource.table, users.key.source
     if isinstance(table, sa.Table) and isinstance(key, sa.Column):
-        owned = [each.c.user_id for each in (ACCOUNTS, SESSIONS, DEVICES, GRANTS)]
+        owned = [each.c.user_id for each in (ACCOUNTS, SESSIONS, API_KEYS, DEVICES, GRANTS)]
         statements += delete_with(table, key, owned, "hekla_user_gone", dialect)
     return statements
 
@@ -101,6 +103,9 @@ class Auth:
         self.refresh = RefreshTokens(store, settings, clock)
         self.devices = Devices(store, clock)
         self.roles = Roles(store, clock)
+        self.api_keys = ApiKeys(store, users, clock)
+        self.resources: tuple[str, ...] = ()
+        """The names of what is served, which scopes may speak of."""
         self.audit = Audit(store, clock)
         self.passwords = Passwords(settings)
         self.strength = Strength(settings)
@@ -117,6 +122,8 @@ class Auth:
             clock,
             cookies=options.cookies,
         )
+        if options.keys:
+            self.authenticate.schemes[PREFIX] = self.api_keys.read
         self._keeping: asyncio.Task[None] | None = None
         self._expired = [
             _prune(table, column, key, store.dialect)
@@ -161,6 +168,11 @@ class Auth:
             taken = dict(used)
             used.clear()
             await self.sessions.touch(taken)
+        keys = self.api_keys.used
+        if keys:
+            taken = dict(keys)
+            keys.clear()
+            await self.api_keys.touch(taken)
 
     async def tidy(self) -> None:
         """Throw away what has expired, and take a new signing key when it is time for one."""

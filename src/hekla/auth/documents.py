@@ -34,12 +34,14 @@ _LONGEST = 4096
 class Fields:
     """The members of a document: those that have to be there, and those that may be.
 
-    ``others``: it may hold further members, which whoever asks for it looks at.
+    ``others``: it may hold further members, which whoever asks for it looks at. ``schemas`` says
+    more of members in JSON Schema, for the description only.
     """
 
     required: Mapping[str, type] = field(default_factory=dict)
     optional: Mapping[str, type] = field(default_factory=dict)
     others: bool = False
+    schemas: Mapping[str, Any] = field(default_factory=dict)
 
 
 async def read_json(request: Request) -> dict[str, Any]:

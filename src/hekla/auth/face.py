@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hekla.auth.api.entrance import Entrance
+from hekla.auth.api.keys import Keys
 from hekla.auth.api.own import Own
 from hekla.auth.api.schemas import array_of, object_of, text
 from hekla.auth.operations import Dispatcher, Operation
@@ -32,11 +33,32 @@ class AuthFace:
         operations: list[Operation] = []
         for part in (Entrance(auth, self.sign_in, user), Own(auth, self.sign_in, user)):
             operations += part.operations()
+        if auth.options.keys:
+            operations += Keys(auth).operations()
         self.dispatcher = Dispatcher(operations)
         router.add("auth", self.dispatcher, self.dispatcher.methods, self.dispatcher.methods_of)
         if auth.options.tokens:
             router.add_page("/.well-known/jwks.json", {"GET": self._keys})
-        auth.authenticate.lenient |= {f"{self.prefix}/auth/{name}" for name in _LENIENT}
+        paths = [f"auth/{name}" for name in _LENIENT] + [".well-known/jwks.json"]
+        auth.authenticate.lenient |= {f"{self.prefix}/{path}" for path in paths}
+
+    def listed(self) -> list[tuple[tuple[str, ...], str, str]]:
+        """The methods, the path and a description of every address, for ``hekla routes``."""
+        found: dict[str, list[Operation]] = {}
+        for operation in self.dispatcher.operations:
+            found.setdefault(operation.path, []).append(operation)
+        listed = []
+        for path, operations in found.items():
+            methods = [operation.method for operation in operations]
+            if "GET" in methods:
+                methods.append("HEAD")
+            told = "; ".join(each.summary[0].lower() + each.summary[1:] for each in operations)
+            listed.append(((*methods, "OPTIONS"), f"{self.prefix}/auth/{path}", told))
+        if self.auth.options.tokens:
+            told = "the keys that tokens are signed with"
+            path = f"{self.prefix}/.well-known/jwks.json"
+            listed.append((("GET", "HEAD", "OPTIONS"), path, told))
+        return listed
 
     def _user_schema(self) -> dict[str, Any]:
         users = self.auth.users

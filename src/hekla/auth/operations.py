@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hekla.auth.documents import Fields
-from hekla.errors import NOT_FOUND, UNAUTHENTICATED, Problem
+from hekla.errors import FORBIDDEN, NOT_FOUND, UNAUTHENTICATED, Problem
 from hekla.web.path import decode_segment
 from hekla.web.request import Request
 from hekla.web.response import Response
@@ -26,7 +26,8 @@ class Operation:
 
     ``path`` may hold one ``{name}``, which the handler is given as its second argument.
     ``takes`` are the fields of its document, ``answers`` the JSON Schema of what it answers with
-    ``status``. ``signed_in``: only for whoever signed in. ``problems`` are the statuses of the
+    ``status``. ``signed_in``: only for whoever signed in, themselves: not for a key or a token of
+    narrower scope, unless ``by_key``. ``problems`` are the statuses of the
     Problems that it may answer, beside those that every address has.
     """
 
@@ -38,6 +39,7 @@ class Operation:
     answers: Mapping[str, Any] | None = None
     status: int = 200
     signed_in: bool = False
+    by_key: bool = False
     problems: tuple[int, ...] = ()
     description: str = ""
     parameters: tuple[Mapping[str, Any], ...] = field(default=())
@@ -79,6 +81,8 @@ class Dispatcher:
             raise Problem(NOT_FOUND, "There is nothing at this address.")
         if operation.signed_in and not request.actor.signed_in:
             raise sign_in_first()
+        if operation.signed_in and request.actor.scopes is not None and not operation.by_key:
+            raise Problem(FORBIDDEN, "A key cannot do this: sign in.")
         if argument is None:
             return await operation.handler(request)
         return await operation.handler(request, argument)

@@ -20,7 +20,7 @@ class Options:
     ``user`` is the model, ``login`` the column that they sign in with, ``profile`` the columns
     that they may set themselves. ``tenant`` is the column that ``me.tenant`` is, ``claims``
     those that ``me.claims`` holds. ``registration``: anybody may make themselves a user.
-    ``passwords``, ``cookies`` and ``tokens`` are the ways to sign in and to stay so.
+    ``passwords``, ``cookies``, ``tokens`` and ``keys`` are the ways to sign in and to stay so.
     ``issuer`` and ``audience`` stand in tokens, which are signed by ``algorithm``.
     """
 
@@ -33,6 +33,7 @@ class Options:
     passwords: bool = True
     cookies: bool = True
     tokens: bool = True
+    keys: bool = True
     issuer: str | None = None
     audience: str | None = None
     algorithm: Algorithm = "EdDSA"

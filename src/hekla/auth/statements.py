@@ -22,24 +22,46 @@ Given = int | str | bytes | None
 
 
 class Prepared:
-    """The text of a statement and the order of its values."""
+    """A statement: its text, compiled when it is first needed, and the order of its values."""
 
-    __slots__ = ("_constants", "_names", "sql")
+    __slots__ = ("_constants", "_dialect", "_names", "_statement", "_text")
 
     guarded = False
 
-    def __init__(self, sql: str, names: tuple[str, ...], constants: dict[str, Given]) -> None:
-        self.sql = sql
-        self._names = names
-        self._constants = constants
+    def __init__(self, statement: sa.ClauseElement, dialect: Dialect) -> None:
+        self._statement: sa.ClauseElement | None = statement
+        self._dialect = dialect
+        self._text = ""
+        self._names: tuple[str, ...] = ()
+        self._constants: dict[str, Given] = {}
+
+    @property
+    def sql(self) -> str:
+        if self._statement is not None:
+            self._compile(self._statement)
+        return self._text
 
     def careful_sql(self) -> str:
         return self.sql
 
     def __call__(self, **given: Given) -> list[Given]:
         """The arguments for the driver; KeyError for a value that is missing."""
+        if self._statement is not None:
+            self._compile(self._statement)
         constants = self._constants
         return [given[n] if n in given else constants[n] for n in self._names]
+
+    def _compile(self, statement: sa.ClauseElement) -> None:
+        compiled = statement.compile(dialect=sqlalchemy_dialect(self._dialect))
+        assert isinstance(compiled, SQLCompiler)
+        self._text = str(compiled)
+        self._names = tuple(name.removeprefix("g_") for name in compiled.positiontup or ())
+        self._constants = {
+            name.removeprefix("g_"): bind.effective_value
+            for name, bind in compiled.binds.items()
+            if not name.startswith("g_")
+        }
+        self._statement = None
 
 
 def value(name: str) -> Any:
@@ -48,16 +70,8 @@ def value(name: str) -> Any:
 
 
 def prepare(statement: sa.ClauseElement, dialect: Dialect) -> Prepared:
-    """Compile ``statement``; its parameters are those that :func:`value` made."""
-    compiled = statement.compile(dialect=sqlalchemy_dialect(dialect))
-    assert isinstance(compiled, SQLCompiler)
-    names = tuple(name.removeprefix("g_") for name in compiled.positiontup or ())
-    constants = {
-        name.removeprefix("g_"): bind.effective_value
-        for name, bind in compiled.binds.items()
-        if not name.startswith("g_")
-    }
-    return Prepared(str(compiled), names, constants)
+    """A statement whose parameters are those that :func:`value` made."""
+    return Prepared(statement, dialect)
 
 
 def prepare_list(statement: sa.Select[Any], dialect: Dialect) -> Prepared:

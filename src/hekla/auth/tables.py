@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 __all__ = [
     "ACCOUNTS",
+    "API_KEYS",
     "ATTEMPTS",
     "AUDIT",
     "DEVICES",
@@ -115,6 +116,24 @@ DEVICES = sa.Table(
 )
 """Browsers and apps that somebody signed in from: what others try does not lock these out."""
 
+API_KEYS = sa.Table(
+    "hekla_api_keys",
+    _metadata,
+    sa.Column("id", _ID, primary_key=True),
+    sa.Column("user_id", _USER, nullable=False),
+    sa.Column("name", sa.String(200), nullable=False),
+    sa.Column("digest", _DIGEST, nullable=False),
+    sa.Column("hint", sa.String(32), nullable=False),
+    sa.Column("scopes", sa.Text, nullable=False),
+    sa.Column("created_at", _MOMENT, nullable=False),
+    sa.Column("created_by", _USER),
+    sa.Column("expires_at", _MOMENT),
+    sa.Column("used_at", _MOMENT),
+    sa.Index("hekla_api_keys_digest", "digest", unique=True),
+    sa.Index("hekla_api_keys_user", "user_id"),
+)
+"""Keys of programs. ``hint`` is how one begins, so that its owner can tell which it is."""
+
 ROLES = sa.Table(
     "hekla_roles",
     _metadata,
@@ -160,6 +179,7 @@ TABLES = (
     SESSIONS,
     REFRESH,
     SIGNING_KEYS,
+    API_KEYS,
     ATTEMPTS,
     DEVICES,
     ROLES,

@@ -133,13 +133,17 @@ class Users:
         return Found(self.parse_id(str(row[self.key.name])), str(row[self.login]), row)
 
     def actor(
-        self, found: Found, roles: frozenset[str], claims: Mapping[str, Any] | None = None
+        self,
+        found: Found,
+        roles: frozenset[str],
+        claims: Mapping[str, Any] | None = None,
+        scopes: frozenset[str] | None = None,
     ) -> Actor:
         """The user as whoever asks: with their tenant and what else rules shall know of them."""
         options, row = self.options, found.row
         tenant = row[options.tenant] if options.tenant is not None else None
         own = {name: row[name] for name in options.claims}
-        return Actor(found.id, roles, tenant, {**own, **(claims or {})})
+        return Actor(found.id, roles, tenant, {**own, **(claims or {})}, scopes)
 
     # Changes
 

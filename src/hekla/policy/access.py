@@ -23,7 +23,9 @@ from sqlalchemy.sql.elements import (
 )
 
 from hekla.actor import ANONYMOUS, Actor
+from hekla.cache import Cache
 from hekla.policy.rules import ADMINISTRATORS, Action, Role, Rule, Rules, SignedIn
+from hekla.policy.scopes import EVERYTHING, Reach, reach_of
 from hekla.schema.resource import Column, Relation, Resource, Schema
 
 __all__ = ["ACTIONS", "Access", "Policy"]
@@ -104,6 +106,9 @@ def _alive(resource: Resource, rule: Rule | bool) -> Rule | bool:
     return alive if rule is True else sa.and_(alive, rule)
 
 
+# Accesses of keys and tokens with scopes that are kept.
+_NARROW = 1024
+
 ACTIONS: tuple[Action, ...] = ("create", "update", "delete")
 
 
@@ -117,6 +122,7 @@ class Access:
         signed_in: bool,
         roles: frozenset[str],
         tables: frozenset[str],
+        reach: Reach = EVERYTHING,
     ) -> None:
         self.schema = schema
         self.signed_in = signed_in
@@ -132,9 +138,10 @@ class Access:
         nothing = Rules()
         for resource in schema:
             of_resource = rules.get(resource.name, nothing)
-            self._rows[resource.name] = _alive(
-                resource, _decide(of_resource.read, signed_in, roles)
-            )
+            readable: Rule | bool = False
+            if reach.reads(resource.name):
+                readable = _decide(of_resource.read, signed_in, roles)
+            self._rows[resource.name] = _alive(resource, readable)
             decided = {
                 name: _decide(rule, signed_in, roles) for name, rule in of_resource.columns.items()
             }
@@ -146,7 +153,8 @@ class Access:
             )
             for action in ACTIONS:
                 rule = _decide(of_resource.of(action), signed_in, roles)
-                self._writes[resource.name, action] = rule if resource.writable else False
+                writable = resource.writable and reach.writes(resource.name)
+                self._writes[resource.name, action] = rule if writable else False
             self._write_columns[resource.name] = MappingProxyType(
                 {
                     name: _decide(rule, signed_in, roles)
@@ -254,6 +262,9 @@ class Policy:
         self.writable = any(self.actions(resource) for resource in schema)
         """Whether anybody may write anything."""
         self._accesses: dict[tuple[bool, frozenset[str]], Access] = {}
+        # Of scopes there are as many combinations as somebody makes keys with.
+        self._narrow: Cache[tuple[bool, frozenset[str], Reach], Access] = Cache(_NARROW)
+        self._names = frozenset(resource.name for resource in schema)
         self._tables = tables_of(spoken)
         self.anonymous = self.access(Actor())
         """What everybody may do who is not signed in."""
@@ -269,7 +280,18 @@ class Policy:
         if actor is ANONYMOUS:
             return self.anonymous
         key = (actor.id is not None, actor.roles & self.roles if actor.roles else actor.roles)
+        if actor.scopes is not None:
+            return self._narrowed(key, reach_of(actor.scopes, self._names))
         access = self._accesses.get(key)
         if access is None:
             access = self._accesses[key] = Access(self.schema, self.rules, *key, self._tables)
+        return access
+
+    def _narrowed(self, key: tuple[bool, frozenset[str]], reach: Reach) -> Access:
+        if reach == EVERYTHING:
+            return self.access(Actor(0 if key[0] else None, key[1]))
+        access = self._narrow.get((*key, reach))
+        if access is None:
+            access = Access(self.schema, self.rules, *key, self._tables, reach)
+            self._narrow.put((*key, reach), access)
         return access

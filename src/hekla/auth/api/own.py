@@ -52,7 +52,14 @@ class Own:
     def operations(self) -> list[Operation]:
         found = [
             Operation(
-                "GET", "me", self.me, "Who is asking", None, self._user_schema, signed_in=True
+                "GET",
+                "me",
+                self.me,
+                "Who is asking",
+                None,
+                self._user_schema,
+                signed_in=True,
+                by_key=True,
             ),
             Operation(
                 "GET",

@@ -29,6 +29,7 @@ _PROBLEM_TYPE = "application/problem+json"
 _NAMES = {
     "304": "NotModified",
     "400": "BadRequest",
+    "401": "Unauthenticated",
     "403": "Forbidden",
     "404": "NotFound",
     "406": "NotAcceptable",
@@ -40,6 +41,7 @@ _NAMES = {
     "414": "UriTooLong",
     "415": "UnsupportedMediaType",
     "422": "NotValid",
+    "429": "TooMany",
     "431": "HeadersTooLarge",
     "5XX": "Failure",
 }

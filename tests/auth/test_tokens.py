@@ -60,7 +60,8 @@ class Forge:
 async def forge(client: Client) -> Forge:
     await client.register("ann@example.org")
     connection = client.app.location.open()
-    ((kid, sealed),) = connection.execute("SELECT kid, sealed FROM hekla_signing_keys").fetchall()
+    kid = str(connection.execute("SELECT kid FROM hekla_signing_keys").get)
+    sealed = str(connection.execute("SELECT sealed FROM hekla_signing_keys").get)
     connection.close()
     private = json.loads(Seal("").open(sealed, "signing key"))
     return Forge(client, private, kid)
@@ -377,7 +378,7 @@ async def test_signing_keys_are_sealed_with_the_secret(tmp_path: Any) -> None:
     client = Client(app)
     await client.register("ann@example.org")
     connection = app.location.open()
-    ((sealed,),) = connection.execute("SELECT sealed FROM hekla_signing_keys").fetchall()
+    sealed = str(connection.execute("SELECT sealed FROM hekla_signing_keys").get)
     connection.close()
     assert sealed.startswith("aes:")
     assert '"d"' not in sealed

@@ -68,6 +68,7 @@ clean: ## Remove .venv and everything that was built
 
 # $(call install,requirements): makes .venv where there is none that works, then installs.
 # Takes uv where it is installed, else the first Python that is new enough, with its own pip.
+# What is compiled here need not be when the first server starts.
 define install
 	@set -e; \
 	usable='import sys; sys.exit(sys.version_info < (3, 11))'; \
@@ -89,10 +90,11 @@ define install
 	fi; \
 	echo "Installing what is needed into $(VENV) (once) …"; \
 	if command -v uv >/dev/null 2>&1; then \
-	  uv pip install --quiet --python $(BIN)/python $(1); \
+	  uv pip install --quiet --compile-bytecode --python $(BIN)/python $(1); \
 	else \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check $(1); \
-	fi
+	fi; \
+	$(BIN)/python -m compileall -q src examples
 endef
 
 $(SERVE_READY): pyproject.toml

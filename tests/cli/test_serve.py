@@ -176,38 +176,70 @@ def test_app_that_cannot_start_ends_the_command(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signal_during_the_start_ends_the_server(tmp_path: Path, number: int) -> None:
-    """A signal to the whole group, as Ctrl-C sends it, ends a server that still starts."""
-    (tmp_path / "app.py").write_text("import time\ntime.sleep(30)\nimport hekla\n")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "hekla", "serve", "--port", str(free_port()), "--workers", "2"],
-        cwd=tmp_path,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
+    """A signal to the whole group, as Ctrl-C sends it, ends a server that still starts.
+
+    Whether its workers or the process that watches over them are ended first makes no
+    difference: nothing has failed.
+    """
+    (tmp_path / "app.py").write_text(
+        "import os, time\nopen(f'began-{os.getpid()}', 'w').close()\ntime.sleep(30)\nimport hekla\n"
     )
-    time.sleep(1.5)
-    os.killpg(process.pid, number)
-    process.communicate(timeout=10)
-    # On a busy machine the signal comes before anybody waits for it.
-    assert process.returncode in (0, 130, -number)
+    for first in ("watcher", "workers"):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "hekla", "serve", "--port", "0", "--workers", "2"],
+            cwd=tmp_path,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + 60
+        while len(list(tmp_path.glob("began-*"))) < 2:
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        for path in tmp_path.glob("began-*"):
+            path.unlink()
+        if first == "workers":
+            # Their end is known when the watching process wakes up.
+            process.send_signal(signal.SIGSTOP)
+        os.killpg(process.pid, number)
+        if first == "workers":
+            time.sleep(0.3)
+            process.send_signal(signal.SIGCONT)
+        _, errors = process.communicate(timeout=40)
+        assert (process.returncode, errors) == (0, b""), first
 
 
-def test_first_answer_comes_within_a_second(tmp_path: Path) -> None:
+def test_first_answer_comes_within_a_second() -> None:
     """From the command to the first answer it takes less than a second.
 
-    Where other work keeps the machine busy: less than 2.5 times what the imports alone take.
+    Importing the three libraries takes 0.37 s on the machine that was measured on, so a start may
+    cost 2.7 times as much CPU as that, measured in turns on this machine, whatever else it does.
+    `python -m benchmarks.starts` tells the seconds.
     """
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.starts", "--rounds", "3", "--json"],
+        cwd=EXAMPLE.parents[2],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    figures = json.loads(done.stdout)
+    libraries = min(figures["libraries"]["cpu"])
+    for name in ("database", "example"):
+        assert min(figures[name]["cpu"]) < libraries / 0.37, figures
+        assert min(figures[name]["seconds"]) < 10, figures
+
+
+def test_a_database_is_served_without_what_only_models_need(tmp_path: Path) -> None:
+    """The ORM, which takes a fifth of the start, is not imported to serve a database."""
     make_database(tmp_path / "shop.sqlite")
-    seconds = []
-    for _ in range(3):
-        port = free_port()
-        start = time.perf_counter()
-        with served(tmp_path, "shop.sqlite", "--port", str(port)) as process:
-            said(process, "Serving at")
-            assert read(f"http://127.0.0.1:{port}/notes/1") == {"id": 1, "text": "first"}
-            seconds.append(time.perf_counter() - start)
-        if seconds[-1] < 1:
-            return
-    imports = "import sqlalchemy.orm, apsw, msgspec, granian.server"
-    start = time.perf_counter()
-    subprocess.run([sys.executable, "-c", imports], check=True)
-    assert min(seconds) < 2.5 * (time.perf_counter() - start), seconds
+    code = (
+        "import asyncio, sys; from hekla.cli.target import find;"
+        "asyncio.run(find('shop.sqlite').load().startup());"
+        "import hekla.server.granian;"
+        "print('sqlalchemy.orm' in sys.modules, 'sqlalchemy.engine' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "False True\n"

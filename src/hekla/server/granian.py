@@ -123,6 +123,16 @@ class _Server(MPServer):
     def respawn_failed_workers(self, value: bool) -> None:
         """Granian sets what it was given; it is not a matter of choice here."""
 
+    def shutdown(self, exit_code: int = 0) -> None:
+        """Stop the workers; SystemExit where one of them failed."""
+        try:
+            super().shutdown(exit_code)  # type: ignore[no-untyped-call]
+        except SystemExit:
+            # Ctrl-C goes to the whole group: a worker that it ended by itself has not failed.
+            codes = [worker.inner.exitcode for worker in self.wrks]
+            if not self.interrupt_signal or _NOT_CONFIGURED in codes:
+                raise
+
 
 @dataclass(frozen=True, slots=True)
 class _Loader:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import sqlalchemy as sa
-from sqlalchemy import orm
 from sqlalchemy.engine import URL
 
 from hekla.schema.default import Default
 from hekla.schema.types import Dialect, Type
+
+if TYPE_CHECKING:
+    # To import the ORM takes as long as the core: only who has models waits for it.
+    from sqlalchemy import orm
 
 __all__ = ["Defaults", "adapter", "read_defaults", "sqlalchemy_dialect"]
 

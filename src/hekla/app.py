@@ -253,6 +253,9 @@ class Hekla:
         cookies: bool = True,
         tokens: bool = True,
         keys: bool = True,
+        links: bool = True,
+        codes: bool = True,
+        totp: bool = False,
         issuer: str | None = None,
         audience: str | None = None,
         algorithm: Algorithm = "EdDSA",
@@ -263,10 +266,10 @@ class Hekla:
         column that they sign in with, kept in lower case; ``profile`` the columns that they may
         set themselves. ``tenant`` is the column that ``me.tenant`` is, ``claims`` those that
         ``me.claims`` has. With ``registration`` anybody may become a user. ``passwords``,
-        ``cookies`` (for browsers), ``tokens`` (for apps) and ``keys`` (for programs) can each be
-        left out. ``issuer`` and
-        ``audience`` stand in tokens (the setting ``public_url`` by default), which are signed by
-        ``algorithm``, ``EdDSA`` or ``ES256``.
+        ``cookies`` (for browsers), ``tokens`` (for apps), ``keys`` (for programs), and by mail
+        ``links`` and ``codes`` can each be left out; ``totp`` lets users set up a second factor.
+        ``issuer`` and ``audience`` stand in tokens (the setting ``public_url`` by default), which
+        are signed by ``algorithm``, ``EdDSA`` or ``ES256``.
         """
         from hekla.auth.options import Options
 
@@ -290,9 +293,13 @@ class Hekla:
             cookies,
             tokens,
             keys,
+            links,
+            codes,
+            totp,
             issuer,
             audience,
             algorithm,
+            self.title,
         )
 
     def _declare(self) -> None:

@@ -50,6 +50,7 @@ UNAUTHENTICATED = _code("unauthenticated", 401, "Sign in to do this")
 INVALID_CREDENTIALS = _code("invalid_credentials", 401, "That is not how you sign in")
 INVALID_TOKEN = _code("invalid_token", 401, "The token is not valid, or not any more")
 FORBIDDEN = _code("forbidden", 403, "You may not do this")
+PROOF_NEEDED = _code("proof_needed", 403, "Show once more that it is you")
 CROSS_SITE = _code("cross_site", 403, "Another site's page may not do this")
 # What is asked for is not there, or not in that form.
 NOT_FOUND = _code("not_found", 404, "Not found")
@@ -62,6 +63,7 @@ STILL_REFERENCED = _code("still_referenced", 409, "Other rows still refer to the
 # Not 422: of the document alone nobody can tell.
 MISSING_REFERENCE = _code("missing_reference", 409, "The row refers to one that is not there")
 TOO_MANY_ROWS = _code("too_many_rows", 409, "More rows are meant than one request may write")
+CODE_GONE = _code("code_gone", 410, "The link or the code is not good any more")
 CHANGES_GONE = _code("changes_gone", 410, "The changes are not kept any more")
 PRECONDITION_FAILED = _code("precondition_failed", 412, "The row is not as it was expected to be")
 BODY_TOO_LARGE = _code("body_too_large", 413, "The request body is too large")

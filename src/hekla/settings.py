@@ -214,6 +214,22 @@ class Settings:
     signin_longest_wait: float = _setting(
         900.0, "Most seconds that one has to wait after tries to sign in that failed.", minimum=1
     )
+    mail_url: str = _setting(
+        "",
+        "How mails are sent, such as `smtp://user:password@mail.example.com:587`; `console:` or "
+        "`file:///folder` for development. Without it there are none.",
+        private=True,
+    )
+    mail_from: str = _setting("Hekla <hekla@localhost>", "Whom mails come from.")
+    mail_link_seconds: int = _setting(
+        3600, "Seconds for which a link in a mail is good.", minimum=60
+    )
+    proof_seconds: int = _setting(
+        900,
+        "Seconds for which having signed in is proof enough for what is dangerous; later one has "
+        "to show anew who one is.",
+        minimum=60,
+    )
     known_tokens: int = _setting(
         10_000, "How many tokens and sessions are remembered as good.", minimum=1
     )

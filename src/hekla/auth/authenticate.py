@@ -36,6 +36,9 @@ _TRUST = 30.0
 _USED = 60.0
 
 
+_SAFE = frozenset({"GET", "OPTIONS"})
+
+
 class _Known:
     """Who a token stands for, until when (seconds), and what the beacon showed when asked."""
 
@@ -90,17 +93,20 @@ class Authenticator:
         self._beacon = self._whole_beacon.view
         self._known = Cache(self._settings.known_tokens)
 
-    async def __call__(self, request: Request) -> Actor:
-        """Who asks. Raises Problem ``invalid_token``, or ``cross_site``."""
+    def __call__(self, request: Request) -> Actor | Coroutine[Any, Any, Actor]:
+        """Who asks, at once where that is known, else once awaited.
+
+        Raises Problem ``invalid_token``, or ``cross_site``.
+        """
         first = request.headers.first
         given = first.get("authorization")
         if given is not None:
             known = self._known.get(given)
             if known is not None and known.beacon == self._beacon[0] and known.until > self._time():
                 return known.actor
-            return await self._by_header(request, given)
+            return self._by_header(request, given)
         if self._cookies and "cookie" in first:
-            return await self._by_cookie(request)
+            return self._by_cookie(request)
         return ANONYMOUS
 
     # Tokens
@@ -140,25 +146,27 @@ class Authenticator:
 
     # Cookies
 
-    async def _by_cookie(self, request: Request) -> Actor:
+    def _by_cookie(self, request: Request) -> Actor | Coroutine[Any, Any, Actor]:
         secret = cookie_value(request, SESSION)
         if secret is None:
             return ANONYMOUS
         known = self._known.get(secret)
-        if known is not None and known.beacon == self._beacon[0] and known.until > self._time():
-            actor = known.actor
-        else:
-            beacon = self._beacon[0]
-            live = await self._sessions.find_secret(digest(secret))
-            found = None if live is None else await self.actor(live)
-            if live is None or found is None:
-                # It has ended: the browser shows a cookie that means nothing any more.
-                return ANONYMOUS
-            actor = found
-            self._known.put(
-                secret, _Known(actor, min(self._end(live.session), self._trusted()), beacon)
-            )
-        if request.method not in ("GET", "OPTIONS"):
+        if known is None or known.beacon != self._beacon[0] or known.until <= self._time():
+            return self._of_session(request, secret)
+        if request.method not in _SAFE:
+            check_same_origin(request, self.trusted_origins)
+        return known.actor
+
+    async def _of_session(self, request: Request, secret: str) -> Actor:
+        beacon = self._beacon[0]
+        live = await self._sessions.find_secret(digest(secret))
+        actor = None if live is None else await self.actor(live)
+        if live is None or actor is None:
+            # It has ended: the browser shows a cookie that means nothing any more.
+            return ANONYMOUS
+        until = min(self._end(live.session), self._trusted())
+        self._known.put(secret, _Known(actor, until, beacon))
+        if request.method not in _SAFE:
             check_same_origin(request, self.trusted_origins)
         return actor
 

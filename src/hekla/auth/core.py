@@ -13,8 +13,10 @@ import sqlalchemy as sa
 from hekla.auth.accounts import Accounts
 from hekla.auth.audit import Audit
 from hekla.auth.authenticate import Authenticator
+from hekla.auth.codes import Codes
 from hekla.auth.devices import Devices
 from hekla.auth.keys import PREFIX, ApiKeys
+from hekla.auth.mail import Mailer
 from hekla.auth.moments import Clock, moment
 from hekla.auth.passwords import Passwords
 from hekla.auth.refresh import RefreshTokens
@@ -29,7 +31,9 @@ from hekla.auth.tables import (
     API_KEYS,
     ATTEMPTS,
     AUDIT,
+    CODES,
     DEVICES,
+    FACTORS,
     GRANTS,
     REFRESH,
     SESSIONS,
@@ -37,6 +41,7 @@ from hekla.auth.tables import (
 )
 from hekla.auth.throttle import Throttle
 from hekla.auth.tokens import AccessTokens
+from hekla.auth.totp import Factors
 from hekla.errors import Problem
 from hekla.schema.types import Dialect
 from hekla.sql.gone import delete_with
@@ -70,7 +75,10 @@ def create_tables(users: Users, dialect: Dialect) -> list[str]:
     statements = create(TABLES, dialect)
     table, key = users.resource.table, users.key.source
     if isinstance(table, sa.Table) and isinstance(key, sa.Column):
-        owned = [each.c.user_id for each in (ACCOUNTS, SESSIONS, API_KEYS, DEVICES, GRANTS)]
+        owned = [
+            each.c.user_id
+            for each in (ACCOUNTS, SESSIONS, API_KEYS, CODES, FACTORS, DEVICES, GRANTS)
+        ]
         statements += delete_with(table, key, owned, "hekla_user_gone", dialect)
     return statements
 
@@ -103,6 +111,8 @@ class Auth:
         self.refresh = RefreshTokens(store, settings, clock)
         self.devices = Devices(store, clock)
         self.roles = Roles(store, clock)
+        self.codes = Codes(store, clock)
+        self.mailer = Mailer(settings) if settings.mail_url else None
         self.api_keys = ApiKeys(store, users, clock)
         self.resources: tuple[str, ...] = ()
         """The names of what is served, which scopes may speak of."""
@@ -113,6 +123,7 @@ class Auth:
         self.keys = SigningKeys(store, settings, self.seal, clock, options.algorithm)
         issuer = options.issuer or settings.public_url.rstrip("/") or "hekla"
         self.tokens = AccessTokens(self.keys, settings, clock, issuer, options.audience or issuer)
+        self.factors = Factors(store, self.seal, clock, options.title or issuer)
         self.authenticate = Authenticator(
             users,
             self.sessions,
@@ -125,6 +136,7 @@ class Auth:
         if options.keys:
             self.authenticate.schemes[PREFIX] = self.api_keys.read
         self._keeping: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
         self._expired = [
             _prune(table, column, key, store.dialect)
             for table, column, key in (
@@ -132,6 +144,7 @@ class Auth:
                 (REFRESH, "expires_at", "digest"),
                 (ATTEMPTS, "forget_at", "bucket"),
                 (DEVICES, "expires_at", "digest"),
+                (CODES, "expires_at", "digest"),
             )
         ]
         self._old_audit = _prune(AUDIT, "at", "id", store.dialect)
@@ -143,8 +156,36 @@ class Auth:
         await self.keys.load()
         self._keeping = asyncio.create_task(self._keep())
 
+    @property
+    def confirms(self) -> bool:
+        """Whether an address has to be shown to be one's own before it is signed in with."""
+        return self.mailer is not None
+
+    def aside(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something that whoever asked does not wait for, and cannot tell from its time."""
+        task = asyncio.create_task(self._aside(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _aside(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Exception:
+            logger.exception("what was to be done aside failed")
+
+    async def drain(self) -> None:
+        """Wait until nothing is done aside any more, and all mails are sent."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+        if self.mailer is not None:
+            await self.mailer.drain()
+
     async def close(self) -> None:
         """Put down what is not yet, and let go of threads."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+        if self.mailer is not None:
+            await self.mailer.close()
         keeping, self._keeping = self._keeping, None
         if keeping is not None:
             keeping.cancel()

@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from hekla.auth.api.entrance import Entrance
 from hekla.auth.api.keys import Keys
+from hekla.auth.api.mail import Mail
 from hekla.auth.api.own import Own
 from hekla.auth.api.schemas import array_of, object_of, text
+from hekla.auth.api.second import Second
 from hekla.auth.operations import Dispatcher, Operation
+from hekla.auth.post import Letters
 from hekla.auth.sign_in import SignIn
 from hekla.web.request import Request
 from hekla.web.response import Response, json_response
@@ -19,7 +22,20 @@ if TYPE_CHECKING:
 
 __all__ = ["AuthFace"]
 
-_LENIENT = ("login", "register", "refresh", "logout")
+_LENIENT = (
+    "login",
+    "register",
+    "refresh",
+    "logout",
+    "confirm",
+    "forgot",
+    "reset",
+    "link",
+    "link/login",
+    "code",
+    "code/login",
+    "totp/login",
+)
 
 
 class AuthFace:
@@ -31,8 +47,15 @@ class AuthFace:
         self.prefix = router.prefix
         user = self._user_schema()
         operations: list[Operation] = []
-        for part in (Entrance(auth, self.sign_in, user), Own(auth, self.sign_in, user)):
-            operations += part.operations()
+        self.letters = Letters(auth, router.prefix)
+        entrance = Entrance(auth, self.sign_in, self.letters, user)
+        self.second = Second(auth, self.sign_in, entrance.answer)
+        self.mail = Mail(auth, self.sign_in, self.letters, entrance.answer)
+        operations += entrance.operations()
+        operations += Own(auth, self.sign_in, user).operations()
+        operations += self.second.operations()
+        if auth.mailer is not None:
+            operations += self.mail.operations()
         if auth.options.keys:
             operations += Keys(auth).operations()
         self.dispatcher = Dispatcher(operations)

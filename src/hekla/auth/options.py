@@ -20,8 +20,10 @@ class Options:
     ``user`` is the model, ``login`` the column that they sign in with, ``profile`` the columns
     that they may set themselves. ``tenant`` is the column that ``me.tenant`` is, ``claims``
     those that ``me.claims`` holds. ``registration``: anybody may make themselves a user.
-    ``passwords``, ``cookies``, ``tokens`` and ``keys`` are the ways to sign in and to stay so.
+    ``passwords``, ``cookies``, ``tokens`` and ``keys`` are the ways to sign in and to stay so,
+    ``links`` and ``codes`` those by mail; with ``totp`` users may set up a second factor.
     ``issuer`` and ``audience`` stand in tokens, which are signed by ``algorithm``.
+    ``title`` is what the application is called, in mails and on pages.
     """
 
     user: type[Any] | sa.Table
@@ -34,6 +36,10 @@ class Options:
     cookies: bool = True
     tokens: bool = True
     keys: bool = True
+    links: bool = True
+    codes: bool = True
+    totp: bool = False
     issuer: str | None = None
     audience: str | None = None
     algorithm: Algorithm = "EdDSA"
+    title: str = ""

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from hekla.auth.cookies import DEVICE, SESSION, clear_cookie, cookie_value, set_cookie
+from hekla.auth.cross_site import is_same_origin
 from hekla.auth.devices import DEVICE_SECONDS
 from hekla.auth.moments import moment
 from hekla.auth.operations import private_json
 from hekla.auth.origin import Origin, origin_of
 from hekla.auth.random_secret import digest, new_id, new_secret
 from hekla.auth.sessions import Session
-from hekla.errors import INVALID_CREDENTIALS, NOT_FOUND, Problem
+from hekla.errors import CROSS_SITE, INVALID_CREDENTIALS, NOT_FOUND, Problem
 
 if TYPE_CHECKING:
     from hekla.auth.accounts import Account
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from hekla.web.response import Response
 
 __all__ = ["Begun", "SignIn", "invalid_credentials"]
+
+# Seconds that one has for the second factor.
+_SECOND_SECONDS = 600
 
 Then = Callable[["Transaction"], Coroutine[Any, Any, None]]
 
@@ -118,6 +122,40 @@ class SignIn:
             await auth.write(work)
         return Begun(session, user, roles, cookie, refresh, new_device)
 
+    async def finish(
+        self,
+        request: Request,
+        user: Found,
+        methods: str,
+        kind: Kind,
+        *,
+        device: str | None = None,
+        then: Then | None = None,
+        status: int = 200,
+    ) -> Response:
+        """Sign a user in, or ask for the second factor that they have set up.
+
+        Whoever has shown a one-time password or a passkey already is not asked again.
+        """
+        auth = self._auth
+        shown = {"otp", "recovery", "passkey"} & set(methods.split())
+        if shown or not await auth.factors.has_totp(user.text):
+            begun = await self.begin(request, user, methods, kind, device=device, then=then)
+            return self.answer(request, begun, status)
+        challenge = auth.codes.new()
+        data = {"methods": methods, "kind": kind, "device": device}
+
+        async def work(tx: Transaction) -> None:
+            if then is not None:
+                await then(tx)
+            await auth.codes.add(
+                tx, challenge, "second", _SECOND_SECONDS, user_id=user.text, data=data
+            )
+
+        await auth.store.write(work)
+        document = {"challenge": challenge, "second_factors": ["totp", "recovery"]}
+        return private_json(msgspec.json.encode(document), 202)
+
     def answer(self, request: Request, begun: Begun, status: int = 200) -> Response:
         """What a client is told that signed in: tokens, or a cookie and who it is."""
         auth = self._auth
@@ -167,6 +205,14 @@ class SignIn:
         if kind == "token" and not options.tokens:
             raise Problem(NOT_FOUND, "This application gives out no tokens: ask for a cookie.")
         return kind
+
+    def check_page(self, request: Request, kind: Kind) -> None:
+        """Raise Problem if a page of another site would have its visitor signed in (login CSRF)."""
+        first = request.headers.first
+        says = "origin" in first or "sec-fetch-site" in first
+        trusted = self._auth.authenticate.trusted_origins
+        if kind == "cookie" and says and not is_same_origin(request, trusted):
+            raise Problem(CROSS_SITE, "Another site's page may not sign anybody in here.")
 
     # Passwords
 

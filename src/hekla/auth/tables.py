@@ -15,7 +15,9 @@ __all__ = [
     "API_KEYS",
     "ATTEMPTS",
     "AUDIT",
+    "CODES",
     "DEVICES",
+    "FACTORS",
     "GRANTS",
     "REFRESH",
     "ROLES",
@@ -134,6 +136,39 @@ API_KEYS = sa.Table(
 )
 """Keys of programs. ``hint`` is how one begins, so that its owner can tell which it is."""
 
+CODES = sa.Table(
+    "hekla_codes",
+    _metadata,
+    sa.Column("digest", _DIGEST, primary_key=True),
+    sa.Column("purpose", sa.String(16), nullable=False),
+    sa.Column("user_id", _USER),
+    sa.Column("address", sa.String(254)),
+    sa.Column("answer", _DIGEST),
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("data", sa.Text),
+    sa.Column("created_at", _MOMENT, nullable=False),
+    sa.Column("expires_at", _MOMENT, nullable=False),
+    sa.Index("hekla_codes_user", "user_id"),
+    sa.Index("hekla_codes_expires", "expires_at"),
+)
+"""Secrets in mails, and between two steps, each good once. ``answer`` is the digest of the digits
+that are asked for, ``tries`` how often they were wrong."""
+
+FACTORS = sa.Table(
+    "hekla_factors",
+    _metadata,
+    sa.Column("id", _ID, primary_key=True),
+    sa.Column("user_id", _USER, nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("secret", sa.Text, nullable=False),
+    sa.Column("last_step", sa.BigInteger, nullable=False),
+    sa.Column("active", sa.Integer, nullable=False),
+    sa.Column("created_at", _MOMENT, nullable=False),
+    sa.Index("hekla_factors_user", "user_id"),
+)
+"""Second factors: ``totp`` (sealed; ``last_step`` is that of the last password that was used) and
+``recovery`` (digests)."""
+
 ROLES = sa.Table(
     "hekla_roles",
     _metadata,
@@ -180,6 +215,8 @@ TABLES = (
     REFRESH,
     SIGNING_KEYS,
     API_KEYS,
+    CODES,
+    FACTORS,
     ATTEMPTS,
     DEVICES,
     ROLES,

@@ -8,15 +8,15 @@ import msgspec
 
 from hekla.auth.api.schemas import object_of, text
 from hekla.auth.cookies import DEVICE, cookie_value
-from hekla.auth.cross_site import is_same_origin
 from hekla.auth.documents import Fields, invalid, read_fields
 from hekla.auth.operations import Operation, private_json
 from hekla.auth.origin import origin_of
-from hekla.errors import CROSS_SITE, INVALID_TOKEN, Fault, Problem
+from hekla.errors import INVALID_TOKEN, Fault, Problem
 from hekla.web.response import Response
 
 if TYPE_CHECKING:
     from hekla.auth.core import Auth
+    from hekla.auth.post import Letters
     from hekla.auth.refresh import Refreshed
     from hekla.auth.sign_in import SignIn
     from hekla.auth.users import UserId
@@ -30,8 +30,11 @@ __all__ = ["Entrance"]
 class Entrance:
     """The ways in and out."""
 
-    def __init__(self, auth: Auth, sign_in: SignIn, user_schema: dict[str, Any]) -> None:
+    def __init__(
+        self, auth: Auth, sign_in: SignIn, letters: Letters, user_schema: dict[str, Any]
+    ) -> None:
         self._auth = auth
+        self._letters = letters
         self._sign_in = sign_in
         self._login_name = auth.options.login
         # A login is a text, whatever is signed in with; so is a password.
@@ -39,17 +42,21 @@ class Entrance:
         self._login_fields = Fields(credentials, {"cookie": bool, "device": str})
         self._register_fields = Fields(credentials, {"cookie": bool, "device": str}, others=True)
         self._refresh_fields = Fields({"refresh_token": str})
-        self._user_schema = user_schema
-
-    def operations(self) -> list[Operation]:
-        options = self._auth.options
         tokens = {
             "access_token": text,
             "token_type": {"type": "string", "const": "Bearer"},
             "expires_in": {"type": "integer"},
             "refresh_token": text,
         }
-        answer = object_of({"user": self._user_schema}, {**tokens, "device": text})
+        self._tokens = tokens
+        self.answer = object_of(
+            {}, {"user": user_schema, **tokens, "device": text, "challenge": text}
+        )
+        """What whoever signed in is told, in JSON Schema."""
+
+    def operations(self) -> list[Operation]:
+        options = self._auth.options
+        tokens, answer = self._tokens, self.answer
         found = []
         if options.passwords:
             found.append(
@@ -77,10 +84,11 @@ class Entrance:
                         self._register_fields.optional,
                         others=True,
                     ),
-                    answer,
-                    status=201,
+                    object_of({"status": text}) if self._auth.confirms else answer,
+                    status=202 if self._auth.confirms else 201,
                     problems=(403, 409, 422, 429),
-                    description="Further members are the columns of one's profile.",
+                    description="Further members are the columns of one's profile. Where mails "
+                    "are sent, the address has to be confirmed first.",
                 )
             )
         if options.tokens:
@@ -105,28 +113,18 @@ class Entrance:
     async def login(self, request: Request) -> Response:
         document = await read_fields(request, self._login_fields)
         kind = self._sign_in.kind_asked(document.get("cookie"))
-        if kind == "cookie":
-            self._check_page(request)
+        self._sign_in.check_page(request, kind)
         device = document.get("device") or cookie_value(request, DEVICE)
         user, _, then = await self._sign_in.by_password(
             request, document[self._login_name], document["password"], device
         )
-        begun = await self._sign_in.begin(request, user, "pwd", kind, device=device, then=then)
-        return self._sign_in.answer(request, begun)
-
-    def _check_page(self, request: Request) -> None:
-        """Whoever would be given a cookie is no page of another site (login CSRF)."""
-        first = request.headers.first
-        says = "origin" in first or "sec-fetch-site" in first
-        if says and not is_same_origin(request, self._auth.authenticate.trusted_origins):
-            raise Problem(CROSS_SITE, "Another site's page may not sign anybody in here.")
+        return await self._sign_in.finish(request, user, "pwd", kind, device=device, then=then)
 
     async def register(self, request: Request) -> Response:
         auth = self._auth
         document = await read_fields(request, self._register_fields)
         kind = self._sign_in.kind_asked(document.pop("cookie", None))
-        if kind == "cookie":
-            self._check_page(request)
+        self._sign_in.check_page(request, kind)
         device = document.pop("device", None) or cookie_value(request, DEVICE)
         password = document.pop("password")
         new = auth.users.read_new(document, own=True)
@@ -142,6 +140,9 @@ class Entrance:
             known=False,
         )
         hashed = await auth.passwords.hash(password)
+        if auth.confirms:
+            self._letters.register(request, document, document[self._login_name], hashed)
+            return private_json(b'{"status":"confirmation_sent"}', 202)
 
         async def then(work: Work, user_id: UserId) -> None:
             key = str(user_id)

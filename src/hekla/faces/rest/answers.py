@@ -35,7 +35,7 @@ _NAMES = {
     "406": "NotAcceptable",
     "408": "RequestTimeout",
     "409": "Conflict",
-    "410": "ChangesGone",
+    "410": "Gone",
     "412": "PreconditionFailed",
     "413": "BodyTooLarge",
     "414": "UriTooLong",

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, S
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import sqlalchemy as sa
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
 
     from hekla.auth.core import Auth
     from hekla.auth.face import AuthFace
+    from hekla.auth.oauth.provider import Provider, ProviderOptions
     from hekla.auth.options import Algorithm, Options
     from hekla.doctor.circumstances import Circumstances
     from hekla.doctor.finding import Finding
@@ -67,7 +69,7 @@ Hook = Callable[[], Awaitable[None] | None]
 Entity = type[Any] | sa.Table
 H = TypeVar("H", bound=WriteHook)
 # Where credentials are tried, which is bounded by default.
-_SIGN_IN_ROUTES = frozenset({"auth", "oauth"})
+_SIGN_IN_ROUTES = frozenset({"auth", "oauth/sign-in", "oauth/device", "oauth/device_authorization"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,7 @@ class Hekla:
         self._shutdown_hooks: list[Hook] = []
         self._sessions: sa.Engine | None = None
         self._auth: Options | None = None
+        self._oauth: ProviderOptions | None = None
         self._parts: _Parts | None = None
         self._running = False
         # Answers one request; once the parts are there it is theirs, which saves a call.
@@ -301,6 +304,26 @@ class Hekla:
             algorithm,
             self.title,
         )
+
+    def oauth(
+        self,
+        *,
+        scopes: Mapping[str, str] | None = None,
+        templates: str | Path | None = None,
+    ) -> None:
+        """Let other systems sign users in by this application (OAuth 2.1, OpenID Connect).
+
+        It needs ``app.auth()``, and the setting ``public_url``. ``scopes`` are further ones that
+        clients may ask for, each with what a user is told of it; ``templates`` a folder with
+        pages in place of Hekla's own. Clients are registered by ``hekla clients``.
+        """
+        from hekla.auth.oauth.provider import ProviderOptions
+
+        self._declare()
+        folder = None if templates is None else Path(templates)
+        if folder is not None and not folder.is_dir():
+            raise OperatorError(f"{folder}: there is no such folder of templates")
+        self._oauth = ProviderOptions(dict(scopes or {}), folder)
 
     def _declare(self) -> None:
         if self._parts is not None:
@@ -611,6 +634,9 @@ class _Parts:
         if app._auth is not None:
             self.auth, self.auth_face, more = self._open_auth(app, app._auth, router, hooks)
             prepared += more
+        self.provider: Provider | None = None
+        if app._oauth is not None:
+            prepared += self._open_provider(app, app._oauth, router)
         self.store.prepare_writer(prepared)
         authenticate = None if self.auth is None else self.auth.authenticate
         self.web = WebApplication(router, app.settings, authenticate=authenticate)
@@ -667,6 +693,22 @@ class _Parts:
             hooks.add("on_commit", "update", name, lambda _: beacon.light())
             hooks.add("on_commit", "delete", name, lambda _: beacon.light())
         return auth, AuthFace(auth, router), create_tables(users, self.store.dialect)
+
+    def _open_provider(self, app: Hekla, options: ProviderOptions, router: Router) -> list[str]:
+        """The provider, and the statements that create its tables."""
+        from hekla.auth.oauth.provider import Provider, create_tables
+
+        if self.auth is None or self.auth_face is None:
+            raise OperatorError("app.oauth() needs app.auth(): somebody has to sign in")
+        self.provider = Provider(
+            self.auth,
+            self.auth_face.sign_in,
+            router,
+            options,
+            app.title,
+            [resource.name for resource in self.schema],
+        )
+        return create_tables(self.auth, self.store.dialect)
 
     @cached_property
     def operator(self) -> Engine:

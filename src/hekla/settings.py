@@ -152,7 +152,7 @@ class Settings:
     )
     auth_rate_limits: tuple[str, ...] = _setting(
         ("60/minute by address",),
-        "Rates for what is posted to `/auth` and `/oauth`, where these are there.",
+        "Rates for what is posted to `/auth` and to the pages of `/oauth`, where these are there.",
     )
     redis_url: str = _setting(
         "",
@@ -181,6 +181,12 @@ class Settings:
     )
     session_idle_seconds: int = _setting(
         7 * 86_400, "Seconds after which a sign-in of a browser ends that is not used.", minimum=300
+    )
+    oauth_code_seconds: int = _setting(
+        60, "Seconds within which an OAuth client has to redeem a code.", minimum=5, maximum=600
+    )
+    device_code_seconds: int = _setting(
+        600, "Seconds for which a device waits to be let in.", minimum=60, maximum=1800
     )
     signing_key_seconds: int = _setting(
         90 * 86_400, "Seconds after which tokens are signed with a new key.", minimum=86_400

@@ -61,7 +61,7 @@ async def test_without_a_word_nobody_is_counted() -> None:
         answer = await ask(app, "/tasks")
         assert not {"ratelimit", "ratelimit-policy"} & answer.headers.keys()
         assert app.parts.rates is None
-        assert app.handle == app.parts.web.handle
+        assert app.answer == app.parts.web.answer
 
 
 async def test_a_rate_of_a_resource() -> None:

@@ -149,6 +149,10 @@ class Auth:
         ]
         self._old_audit = _prune(AUDIT, "at", "id", store.dialect)
 
+    def forget(self, table: sa.Table, column: str, key: str) -> None:
+        """Throw rows of a table away once the moment in ``column`` has passed."""
+        self._expired.append(_prune(table, column, key, self.store.dialect))
+
     async def start(self) -> None:
         """Make ready what is needed to sign in; the store is open."""
         self.beacon.open()

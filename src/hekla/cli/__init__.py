@@ -13,6 +13,7 @@ import hekla
 from hekla.cli.backup import backup
 from hekla.cli.capture import capture
 from hekla.cli.changes import changes
+from hekla.cli.clients import clients
 from hekla.cli.completion import completion
 from hekla.cli.doctor import doctor
 from hekla.cli.explain import explain
@@ -64,7 +65,7 @@ def commands(traceback: bool) -> None:
 
 for _command in (serve, routes, explain, openapi, inspect, backup, restore, completion):
     commands.add_command(_command)
-for _command in (changes, capture, import_, export, doctor):
+for _command in (changes, capture, import_, export, doctor, clients):
     commands.add_command(_command)
 
 

@@ -702,7 +702,7 @@ class _Parts:
             raise OperatorError("app.oauth() needs app.auth(): somebody has to sign in")
         self.provider = Provider(
             self.auth,
-            self.auth_face.sign_in,
+            self.auth_face,
             router,
             options,
             app.title,

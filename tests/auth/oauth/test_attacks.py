@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
+import pyotp
 import pytest
 
 from hekla import Hekla, OperatorError
@@ -25,7 +26,8 @@ from tests.auth.oauth.world import (
     token,
     token_form,
 )
-from tests.auth.world import auth_of, stop_clock
+from tests.auth.world import PASSWORD, auth_of, stop_clock
+from tests.auth.world import Client as Person
 
 
 @pytest.fixture
@@ -513,3 +515,37 @@ async def test_other_forms_than_forms(app: Hekla) -> None:
     answer = await browser.ask("POST", "/oauth/token", {"a": "b" * 70_000})
     assert answer.status == 413
     assert provider_of(app).issuer == BASE
+
+
+async def test_a_password_alone_is_not_enough_where_there_is_a_second_factor(
+    tmp_path: Path,
+) -> None:
+    """The page asks for it too, and there is no way around it to a code."""
+    app = make_provider(tmp_path, totp=True)
+    clock = stop_clock(app)
+    await app.startup()
+    try:
+        await register_person(app)
+        person = Person(app)
+        await person.login("ann@example.org")
+        secret = (await person.post("/auth/totp")).json()["secret"]
+        totp = pyotp.TOTP(secret)
+        await person.post("/auth/totp/confirm", {"code": totp.at(int(clock.seconds))})
+        clock.pass_by(60)
+
+        client, _ = await register(app, trusted=True)
+        browser = Browser(app)
+        answer = await browser.get(authorization(client))
+        page = await browser.get(answer.headers["location"])
+        page = await browser.submit(page, login="ann@example.org", password=PASSWORD)
+        assert (page.status, b'name="code"' in page.body) == (200, True)
+        assert not browser.cookies
+        answer = await browser.get(authorization(client))
+        assert answer.headers["location"].startswith("/oauth/sign-in?")
+        wrong = await browser.submit(page, code="000000")
+        assert (wrong.status, browser.cookies) == (401, {})
+        answer = await browser.submit(wrong, code=totp.at(int(clock.seconds)))
+        assert answer.headers["location"] == authorization(client)
+        assert "code" in sent_to(await browser.get(authorization(client)))
+    finally:
+        await app.shutdown()

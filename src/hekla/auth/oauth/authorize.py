@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlencode
 
+import msgspec
+
 from hekla.auth.cookies import DEVICE, SESSION, cookie_value
 from hekla.auth.cross_site import check_same_origin
 from hekla.auth.moments import parse_moment
@@ -212,7 +214,13 @@ class Authorize:
         return await self._sign_in(request, given.get("next", ""), given.get("login", "")[:254])
 
     async def _sign_in(
-        self, request: Request, back: str, login: str, fault: str = "", status: int = 200
+        self,
+        request: Request,
+        back: str,
+        login: str,
+        fault: str = "",
+        status: int = 200,
+        challenge: str = "",
     ) -> Response:
         provider = self._provider
         back = self._next(back)
@@ -232,34 +240,45 @@ class Authorize:
             login=login,
             login_name="email" if provider.auth.users.login == "email" else "login",
             fault=fault,
+            challenge=challenge,
         )
 
     async def sign_in(self, request: Request) -> Response:
-        """Sign in, by a form of this origin, and go on."""
+        """Sign in, by a form of this origin, and go on; by a second factor where there is one."""
         provider = self._provider
         check_same_origin(request, provider.auth.authenticate.trusted_origins)
         form = dict(await read_pairs(request))
         login, back = form.get("login", "")[:254], form.get("next", "")
-        language = self._pages.language(request)
-        device = cookie_value(request, DEVICE)
+        challenge = form.get("challenge", "")[:200]
         try:
-            user, _, then = await provider.sign_in.by_password(
-                request, login, form.get("password", "")[:4096], device
-            )
-        except Problem as problem:
-            if problem.code is INVALID_CREDENTIALS:
-                fault = self._pages.say(language, "bad_credentials")
-            elif problem.code is TOO_MANY_ATTEMPTS:
-                seconds = problem.headers.get("retry-after", "60")
-                fault = self._pages.say(language, "too_many", seconds=seconds)
+            if challenge:
+                document = {"challenge": challenge, "code": form.get("code", "")[:100]}
+                answer = await provider.second.second(request, document)
             else:
-                raise
-            return await self._sign_in(request, back, login, fault, problem.status)
-        begun = await provider.sign_in.begin(
-            request, user, "pwd", "cookie", device=device, then=then
-        )
-        answer = provider.sign_in.answer(request, begun)
-        cookies = [pair for pair in answer.headers if pair[0] == "set-cookie"]
+                device = cookie_value(request, DEVICE)
+                user, _, then = await provider.sign_in.by_password(
+                    request, login, form.get("password", "")[:4096], device
+                )
+                answer = await provider.sign_in.finish(
+                    request, user, "pwd", "cookie", device=device, then=then
+                )
+        except Problem as problem:
+            fault = self._fault(request, problem)
+            return await self._sign_in(request, back, login, fault, problem.status, challenge)
+        if answer.status == 202:
+            assert isinstance(answer.body, bytes)
+            challenge = msgspec.json.decode(answer.body)["challenge"]
+            return await self._sign_in(request, back, login, challenge=challenge)
         response = redirect(request.base + self._next(back))
-        response.headers.extend(cookies)
+        response.headers.extend(pair for pair in answer.headers if pair[0] == "set-cookie")
         return response
+
+    def _fault(self, request: Request, problem: Problem) -> str:
+        """What the page says of a try that failed; what is no such thing is raised."""
+        language = self._pages.language(request)
+        if problem.code is INVALID_CREDENTIALS:
+            return self._pages.say(language, "bad_credentials")
+        if problem.code is TOO_MANY_ATTEMPTS:
+            seconds = problem.headers.get("retry-after", "60")
+            return self._pages.say(language, "too_many", seconds=seconds)
+        raise problem

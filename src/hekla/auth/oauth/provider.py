@@ -28,7 +28,7 @@ from hekla.web.response import Response, json_response
 
 if TYPE_CHECKING:
     from hekla.auth.core import Auth
-    from hekla.auth.sign_in import SignIn
+    from hekla.auth.face import AuthFace
     from hekla.schema.types import Dialect
     from hekla.web.request import Request
     from hekla.web.router import Router
@@ -69,14 +69,15 @@ class Provider:
     def __init__(
         self,
         auth: Auth,
-        sign_in: SignIn,
+        face: AuthFace,
         router: Router,
         options: ProviderOptions,
         title: str,
         resources: Iterable[str],
     ) -> None:
         self.auth = auth
-        self.sign_in = sign_in
+        self.sign_in = face.sign_in
+        self.second = face.second
         self.prefix = router.prefix
         self.issuer = auth.tokens.issuer
         self.base = auth.settings.public_url + router.prefix

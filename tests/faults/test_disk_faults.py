@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
+
+import apsw
 
 from tests.faults.load import Load
 from tests.faults.power import Drive, forgetful_drive
@@ -61,6 +65,34 @@ def test_a_disk_that_does_not_sync(tmp_path: Path) -> None:
         siege.fall(Served.kill, fail)
         siege.examine()
         _check_again(siege, drive)
+
+
+def test_a_copy_onto_a_full_disk(tmp_path: Path) -> None:
+    """One line says that there is no room; no part of it is left, and an older copy stays."""
+    database = tmp_path / "data.db"
+    connection = apsw.Connection(str(database))
+    connection.execute("create table heap (n); insert into heap values (1)").fetchall()
+
+    def back_up(*options: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "hekla", "backup", f"sqlite:///{database}"]
+        command += [str(drive.folder / "copy.db"), *options]
+        return subprocess.run(command, capture_output=True, text=True)
+
+    with forgetful_drive() as drive:
+        assert back_up().returncode == 0
+        connection.execute("insert into heap values (zeroblob(400000))")
+        drive.set(capacity=drive.used + 100_000)
+        done = back_up("--force")
+        assert done.returncode == 2
+        assert done.stderr.count("\n") == 1, done.stderr
+        assert "Traceback" not in done.stderr
+        assert [path.name for path in drive.folder.iterdir()] == ["copy.db"]
+        copy = apsw.Connection(str(drive.folder / "copy.db"))
+        assert copy.execute("select count(*) from heap").get == 1
+        copy.close()
+        drive.set(capacity=None)
+        assert back_up("--force").returncode == 0
+    connection.close()
 
 
 def _check_again(siege: Siege, drive: Drive) -> None:

@@ -84,24 +84,30 @@ class Engine:
 
     async def run(self, plan: Plan, values: Sequence[Any], actor: Actor) -> Answer | None:
         """The answer of a plan that was kept; only for an actor of the access it was made for."""
-        answer = self.answer(plan, values, actor)
-        return answer if answer is None or isinstance(answer, Answer) else await answer
+        row = await self.store.fetch(plan, self._arguments(plan, values, actor))
+        return None if row is None else _answer(plan, row)
 
     def answer(
         self, plan: Plan, values: Sequence[Any], actor: Actor
     ) -> Answer | Coroutine[Any, Any, Answer | None] | None:
-        """As :meth:`run`, but what need not be waited for is there at once."""
-        policy = self.policy
-        access = policy.anonymous if actor is ANONYMOUS else policy.access(actor)
-        if plan.access is not access:
-            raise ValueError("the plan was made for an actor who may see something else")
-        args = values if len(values) == plan.direct else plan.bind(values, actor)
-        row = self._fetch(plan, args)
+        """As :meth:`run` for a request that came in, but what is there at once is not waited for.
+
+        See :meth:`hekla.store.protocol.Store.fetch_at_once`.
+        """
+        row = self._fetch(plan, self._arguments(plan, values, actor))
         if isinstance(row, tuple):
             if len(row) == 1 and type(row[0]) is bytes:
                 return Answer(row[0])
             return _answer(plan, row)
         return None if row is None else _answered(plan, row)
+
+    def _arguments(self, plan: Plan, values: Sequence[Any], actor: Actor) -> Sequence[Any]:
+        """The arguments of a plan; nobody runs one that was made for others."""
+        policy = self.policy
+        access = policy.anonymous if actor is ANONYMOUS else policy.access(actor)
+        if plan.access is not access:
+            raise ValueError("the plan was made for an actor who may see something else")
+        return values if len(values) == plan.direct else plan.bind(values, actor)
 
     def write(
         self,

@@ -85,7 +85,9 @@ class Store(Protocol):
     ) -> Row | Coroutine[Any, Any, Row | None] | None:
         """As :meth:`fetch`, but what need not be waited for is there at once.
 
-        Anything but a row or None has to be awaited; then it is either.
+        Anything but a row or None has to be awaited; then it is either. It is for requests as
+        they come in: the rows may be those of a moment ago, in the same turn of the event loop,
+        but never older than what was committed before that turn began.
         """
 
     def stream(self, statement: Statement, args: Sequence[Any]) -> AsyncIterator[list[Row]]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import apsw
@@ -21,6 +22,7 @@ from hekla.store.location import Location
 from hekla.store.protocol import Row, Statement, Transaction
 from hekla.store.readers import Readers
 from hekla.store.stream import Export
+from hekla.store.watch import Watch
 from hekla.store.writer import Writer
 
 if TYPE_CHECKING:
@@ -30,10 +32,8 @@ __all__ = ["SqliteStore"]
 
 T = TypeVar("T")
 
-# Steps of SQLite's machine between two looks at the clock: some 100 microseconds, as a rule.
-_STEPS = 4000
-# How many times its budget of work a statement may take on the clock.
-_PATIENCE = 4
+# Statements that follow each other within so many seconds read together.
+_CLOSE = 0.0005
 _REMEMBERED = 1024
 _PREPARED = 512
 # Most bytes of pages that the writer keeps: indexes are written all over.
@@ -88,9 +88,14 @@ class SqliteStore:
         self._exports: set[Export] = set()
         self._identity: tuple[int, int] | None = None
         self._encoding, self._recodes = UTF_8, False
-        self._started = 0.0
-        self._started_at = 0.0
         self._execute: Callable[..., Any] = _not_started
+        self._watch: Watch | None = None
+        # Statements of one turn of the event loop share a transaction, which each of them would
+        # have to open and close for itself; where the file is not in WAL mode, that would keep
+        # writers out.
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._shares = self._together = False
+        self._last = 0.0
 
     async def start(self) -> None:
         if self._inline is not None:
@@ -101,8 +106,10 @@ class SqliteStore:
         inline = open_connection(
             self.location, self.settings, query_only=True, busy_timeout=0, statements=_PREPARED
         )
-        inline.set_progress_handler(self._is_over, _STEPS)
         cursor = inline.cursor()
+        self._watch = Watch(self._budget, inline.interrupt)
+        self._loop = asyncio.get_running_loop()
+        self._shares = inline.pragma("journal_mode") == "wal"
         self._execute = cursor.execute
         self._encoding = str(inline.pragma("encoding"))
         self._recodes = self._encoding != UTF_8
@@ -116,6 +123,8 @@ class SqliteStore:
 
     async def close(self) -> None:
         inline, readers, writer = self._inline, self._readers, self._writer
+        if self._watch is not None:
+            self._watch.close()
         self._clear()
         for export in tuple(self._exports):
             export.leave()
@@ -128,11 +137,16 @@ class SqliteStore:
             await writer.close()
 
     def _clear(self) -> None:
-        self._inline = self._readers = self._writer = None
+        self._inline = self._readers = self._writer = self._watch = self._loop = None
+        self._shares = self._together = False
         self._execute = _not_started
         self._habits.clear()
 
     async def fetch(self, statement: Statement, args: Sequence[Any]) -> Row | None:
+        # Whoever asks in this way may have written by other means a moment ago.
+        if self._together:
+            self._end_together()
+        self._last = 0.0
         row = self.fetch_at_once(statement, args)
         return row if row is None or isinstance(row, tuple) else await row
 
@@ -142,9 +156,19 @@ class SqliteStore:
         sql = statement.sql
         if sql in self._habits:
             return self._fetch_aside(statement, args)
+        watch = self._watch
+        if watch is None:
+            _not_started()
+        if watch.asleep:
+            watch.wake()
+        if not self._together and self._shares:
+            self._read_together()
         try:
-            self._started = 0.0
-            found = self._execute(sql, args).get
+            watch.count += 1
+            try:
+                found = self._execute(sql, args).get
+            finally:
+                watch.count += 1
             if not (self._recodes or statement.guarded):
                 # The commonest: a body alone, or a body and what is said about it.
                 if type(found) is bytes:
@@ -243,18 +267,27 @@ class SqliteStore:
     def _running_readers(self) -> Readers:
         return self._readers or _not_started()
 
-    def _is_over(self) -> bool:
-        """Called every so many steps of an inline statement: is its budget used up?"""
-        worked = time.thread_time()
-        if self._started == 0.0:
-            self._started, self._started_at = worked, time.perf_counter()
-            return False
-        # What the statement worked, so that a busy machine does not make short statements
-        # look long; but not long at the clock either, as when the disk lets it wait.
-        return (
-            worked - self._started > self._budget
-            or time.perf_counter() - self._started_at > _PATIENCE * self._budget
-        )
+    def _read_together(self) -> None:
+        """Open a transaction for all statements of this turn, if there are several as a rule.
+
+        Whatever came in after it began comes after its end in the loop's queue, as do the
+        answers to writes that were committed since: nobody reads what was true before they asked.
+        """
+        now = time.perf_counter()
+        busy, self._last = now - self._last < _CLOSE, now
+        if busy and self._loop is not None:
+            self._execute("begin")
+            self._together = True
+            self._loop.call_soon(self._end_together)
+
+    def _end_together(self) -> None:
+        if not self._together:
+            return
+        self._together = False
+        self._last = time.perf_counter()
+        # Where the database was found broken, it has ended by itself.
+        with suppress(apsw.Error):
+            self._execute("commit")
 
     async def _fetch_aside(
         self, statement: Statement, args: Sequence[Any], error: Exception | None = None
@@ -293,9 +326,18 @@ class SqliteStore:
             error = None
 
     def _fetch_inline(self, sql: str, args: Sequence[Any], guarded: bool) -> Row | None:
-        self._started = 0.0
-        # ``get`` reads to the end, which ends the read transaction too.
-        return self._row_of(self._execute(sql, args).get, sql, args, guarded)
+        watch = self._watch
+        if watch is None:
+            _not_started()
+        if watch.asleep:
+            watch.wake()
+        watch.count += 1
+        try:
+            # ``get`` reads to the end, which ends the read transaction too.
+            found = self._execute(sql, args).get
+        finally:
+            watch.count += 1
+        return self._row_of(found, sql, args, guarded)
 
     def _row_of(self, found: Any, sql: str, args: Sequence[Any], guarded: bool) -> Row | None:
         """The first row of what ``apsw.Cursor.get`` gives."""

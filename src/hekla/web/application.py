@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from itertools import chain
 from typing import Any
 
 from hekla.actor import Actor
@@ -77,8 +76,9 @@ class WebApplication:
             if len(path) > self._longest_path or len(request.query) > self._longest_query:
                 check_address(path, request.query, self.settings)
             if self.checks_headers:
-                pairs = request.headers.pairs
-                size = sum(map(len, chain.from_iterable(pairs))) + len(pairs) * HEADER_OVERHEAD
+                size = 0
+                for name, value in request.headers.pairs:
+                    size += len(name) + len(value) + HEADER_OVERHEAD
                 if size > self._largest_headers:
                     check_headers(request.headers, self.settings)
             rest = ""

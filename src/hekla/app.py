@@ -29,7 +29,7 @@ from hekla.schema.build import Declaration, build_schema
 from hekla.schema.plain import plain
 from hekla.schema.resource import RowCheck, Schema, Validator
 from hekla.schema.sources.reflect import reflect
-from hekla.server.application import Handler
+from hekla.server.application import Handler, Shortcut
 from hekla.server.asgi import ASGI
 from hekla.server.rsgi import RSGI
 from hekla.settings import Settings
@@ -521,6 +521,11 @@ class Hekla:
         response = self.answer(request)
         return response if isinstance(response, Response) else await response
 
+    @property
+    def shortcut(self) -> Shortcut | None:
+        """What answers the commonest requests of all, for servers that can make use of it."""
+        return self.parts.shortcut
+
     def _prepare_and_answer(self, request: Request) -> Response | Coroutine[Any, Any, Response]:
         return self.parts.answer(request)
 
@@ -646,6 +651,7 @@ class _Parts:
             router.count = self.rates.within
         edge = Edge(self.web, app.settings, self.rates)
         self.answer: Handler = edge.answer if edge.needed else self.web.answer
+        self.shortcut = None if edge.needed else self.web.shortcut
 
     def _rate_limits(self, app: Hekla, router: Router) -> RateLimits | None:
         """The rates there are; None where nobody is counted at all."""

@@ -101,6 +101,14 @@ class Engine:
             return _answer(plan, row)
         return None if row is None else _answered(plan, row)
 
+    def body_reader(self, plan: Plan) -> Callable[[Sequence[Any]], bytes | None]:
+        """What reads the body of one row by the arguments of a plan, or None to ask :meth:`answer`.
+
+        It asks nobody who they are: only for actors of the access that ``plan`` was made for.
+        See :meth:`hekla.store.protocol.Store.body_reader`.
+        """
+        return self.store.body_reader(plan)
+
     def _arguments(self, plan: Plan, values: Sequence[Any], actor: Actor) -> Sequence[Any]:
         """The arguments of a plan; nobody runs one that was made for others."""
         policy = self.policy

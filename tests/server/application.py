@@ -164,6 +164,8 @@ class Application:
         sys.stdout.write("the application was shut down\n")
         sys.stdout.flush()
 
+    shortcut = None
+
     def answer(self, request: Request) -> Response | Coroutine[Any, Any, Response]:
         assert self._started
         return self._web.answer(request)

@@ -33,6 +33,8 @@ class Recorder:
     async def shutdown(self) -> None:
         self.trace.append("shutdown")
 
+    shortcut = None
+
     def answer(self, request: Request) -> Response:
         request.settings = Settings(stream_timeout=0.05)
         self.trace.append("answer")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from multiprocessing.sharedctypes import Synchronized
 
     from hekla.app import Hekla
-    from hekla.server.application import Handler
+    from hekla.server.application import Handler, Shortcut
 
 __all__ = ["serve"]
 
@@ -137,6 +137,10 @@ class _Served:
         from hekla.web.edge import over_tls
 
         return over_tls(self._app.answer, self._app.settings)
+
+    @property
+    def shortcut(self) -> Shortcut | None:
+        return None if self._loader.over_tls else self._app.shortcut
 
     async def startup(self) -> None:
         await self._app.startup()

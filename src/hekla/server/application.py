@@ -8,10 +8,14 @@ from typing import Any, Protocol
 from hekla.web.request import Request
 from hekla.web.response import Response
 
-__all__ = ["Application", "Handler"]
+__all__ = ["Application", "Handler", "Shortcut"]
 
 # Answers at once where nothing has to be waited for, else once awaited.
 Handler = Callable[[Request], Response | Coroutine[Any, Any, Response]]
+
+
+# Answers a GET by its path, query and headers, or says that it takes more than that.
+Shortcut = Callable[[str, str, list[tuple[str, str]]], Response | None]
 
 
 class Application(Protocol):
@@ -23,3 +27,6 @@ class Application(Protocol):
 
     @property
     def answer(self) -> Handler: ...
+
+    @property
+    def shortcut(self) -> Shortcut | None: ...

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 from hekla.actor import ANONYMOUS
 from hekla.errors import BAD_REQUEST, Problem
-from hekla.server.application import Application, Handler
+from hekla.server.application import Application, Handler, Shortcut
 from hekla.server.departure import attend
 from hekla.server.overdue import in_time
 from hekla.server.rsgi_stream import send_stream
@@ -117,6 +117,7 @@ class RSGI:
         self.application = application
         self._around = around
         self._answer = application.answer
+        self._shortcut: Shortcut | None = None
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         loop.run_until_complete(self.application.startup())
@@ -128,11 +129,18 @@ class RSGI:
         # An application may have made itself a shorter way now that nothing changes any more.
         answer = self.application.answer
         self._answer = answer if self._around is None else self._around(answer)
+        self._shortcut = self.application.shortcut if self._around is None else None
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
         loop.run_until_complete(self.application.shutdown())
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
+        response: Response | Coroutine[Any, Any, Response] | None
+        if self._shortcut is not None and scope.method == "GET":
+            response = self._shortcut(scope.path, scope.query_string, scope.headers.items())
+            if response is not None:
+                protocol.response_bytes(response.status, response.headers, response.body)
+                return
         if scope.proto != "http":
             protocol.close(404)
             return

@@ -90,6 +90,13 @@ class Store(Protocol):
         but never older than what was committed before that turn began.
         """
 
+    def body_reader(self, statement: Statement) -> Callable[[Sequence[Any]], bytes | None]:
+        """What reads the body of a statement's only row, by arguments, like ``fetch_at_once``.
+
+        None stands for everything else: no row, no body alone, or a wait. Then ``fetch_at_once``
+        has to be asked.
+        """
+
     def stream(self, statement: Statement, args: Sequence[Any]) -> AsyncIterator[list[Row]]:
         """All rows of one moment, in batches; memory stays flat however many there are.
 

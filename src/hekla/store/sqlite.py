@@ -179,6 +179,28 @@ class SqliteStore:
         except FAILURES as exc:
             return self._fetch_aside(statement, args, exc)
 
+    def body_reader(self, statement: Statement) -> Callable[[Sequence[Any]], bytes | None]:
+        sql, guarded, habits = statement.sql, statement.guarded, self._habits
+
+        def read(args: Sequence[Any]) -> bytes | None:
+            watch = self._watch
+            if watch is None or guarded or self._recodes or sql in habits:
+                return None
+            if watch.asleep:
+                watch.wake()
+            if not self._together and self._shares:
+                self._read_together()
+            watch.count += 1
+            try:
+                found = self._execute(sql, args).get
+            except FAILURES:
+                return None
+            finally:
+                watch.count += 1
+            return found if type(found) is bytes else None
+
+        return read
+
     async def ping(self) -> None:
         if self._identity != self.location.identity():
             raise Problem(errors.STORE_UNAVAILABLE, "The database file was moved or replaced.")

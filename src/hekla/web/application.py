@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
-from hekla.actor import Actor
+from hekla.actor import ANONYMOUS, Actor
 from hekla.errors import INTERNAL, Problem
 from hekla.settings import Settings
 from hekla.web.body import begin_stream, close_stream
+from hekla.web.compress import SMALLEST, pays
+from hekla.web.conditional import entity_tag
 from hekla.web.cors import Cors
 from hekla.web.limits import HEADER_OVERHEAD, check_address, check_headers
-from hekla.web.representation import represent
+from hekla.web.representation import VARY, represent
 from hekla.web.request import ClientLeft, Request
 from hekla.web.response import Response, problem_response
 from hekla.web.router import Route, Router, method_not_allowed
@@ -20,18 +22,33 @@ from hekla.web.router import Route, Router, method_not_allowed
 __all__ = ["Authenticate", "WebApplication"]
 
 Authenticate = Callable[[Request], Actor | Awaitable[Actor]]
+Recall = Callable[[str], Actor | None]
+Pairs = list[tuple[str, str]]
+Shortcut = Callable[[str, str, Pairs], Response | None]
+AtOnce = Callable[[str, str, Actor], Response | None]
 
 logger = logging.getLogger("hekla")
 
 _NO_SNIFFING = ("x-content-type-options", "nosniff")
+# The headers on which the form of an answer depends, or whether it is one of HTTP at all.
+_NEGOTIATED = frozenset({"accept", "accept-encoding", "if-none-match", "upgrade", "x-request-id"})
+_CREDENTIALS = frozenset({"authorization", "cookie"})
+
+
+@runtime_checkable
+class _Prompt(Protocol):
+    """An endpoint that may have an answer at once."""
+
+    def at_once(self, rest: str, query: str, actor: Actor) -> Response | None: ...
 
 
 class WebApplication:
     """One HTTP application: a router, its limits, and what holds for every answer.
 
     ``authenticate`` answers who asks, at once where it knows without waiting; without it
-    everybody is anonymous. Where the server itself bounds the headers, ``checks_headers`` may
-    be set to False.
+    everybody is anonymous. ``recall`` knows whom an ``Authorization`` header that was seen
+    before stands for. Where the server itself bounds the headers, ``checks_headers`` may be set
+    to False.
     """
 
     def __init__(
@@ -40,10 +57,12 @@ class WebApplication:
         settings: Settings,
         *,
         authenticate: Authenticate | None = None,
+        recall: Recall | None = None,
     ) -> None:
         self.router = router
         self.settings = settings
         self.authenticate = authenticate
+        self._recall = recall
         self.checks_headers = True
         self._find = router.find
         self._by_path = router.by_path
@@ -51,6 +70,55 @@ class WebApplication:
         self._longest_query = settings.max_query_bytes
         self._largest_headers = settings.max_header_bytes
         self._cors = Cors(settings.cors_origins) if settings.cors_origins else None
+
+    @property
+    def shortcut(self) -> Shortcut | None:
+        """What answers a GET by path, query and headers, if nothing is to be negotiated.
+
+        It gives the answer that :meth:`answer` gives, or None where that takes more than to find
+        an endpoint and a body. An endpoint offers it by a method ``at_once``; one that something
+        was put around does not.
+        """
+        at_once: dict[str, AtOnce] = {}
+        for path, route in self._by_path.items():
+            endpoint: object = route.endpoint
+            if isinstance(endpoint, _Prompt):
+                at_once[path] = endpoint.at_once
+        if self._cors is not None or not at_once:
+            return None
+        deciding = _NEGOTIATED if self.authenticate is None else _NEGOTIATED | _CREDENTIALS
+        recall = self._recall
+        longest_path, longest_query = self._longest_path, self._longest_query
+        largest = self._largest_headers if self.checks_headers else None
+
+        def answer(path: str, query: str, pairs: Pairs) -> Response | None:
+            above, _, rest = path.rpartition("/")
+            offered = at_once.get(above)
+            if offered is None or len(path) > longest_path or len(query) > longest_query:
+                return None
+            actor, size = ANONYMOUS, 0
+            for name, value in pairs:
+                if name in deciding:
+                    known = recall(value) if name == "authorization" and recall else None
+                    if known is None or actor is not ANONYMOUS:
+                        return None
+                    actor = known
+                size += len(name) + len(value) + HEADER_OVERHEAD
+            if largest is not None and size > largest:
+                return None
+            response = offered(rest, query, actor)
+            if response is not None:
+                body, headers = response.body, response.headers.copy()
+                if not isinstance(body, bytes) or headers[0][0] != "content-type":
+                    return None
+                if len(body) >= SMALLEST and pays(headers[0][1]):
+                    headers.append(VARY)
+                headers.append(("etag", entity_tag(body)))
+                headers.append(_NO_SNIFFING)
+                response.headers = headers
+            return response
+
+        return answer
 
     async def handle(self, request: Request) -> Response:
         """Answer a request; see :meth:`answer`."""

@@ -15,9 +15,9 @@ from hekla.web.negotiate import choose_coding
 from hekla.web.request import Request
 from hekla.web.response import Response
 
-__all__ = ["represent"]
+__all__ = ["VARY", "represent"]
 
-_VARY = ("vary", "Accept-Encoding")
+VARY = ("vary", "Accept-Encoding")
 # Compressing more than this holds others up for longer than a change of threads costs.
 _ON_A_THREAD = 64 * 1024
 
@@ -44,7 +44,7 @@ def represent(request: Request, response: Response) -> Response | Coroutine[Any,
     if "accept-encoding" in sent and coded is None:
         coding = _choose_coding(list_value(request.headers, "accept-encoding") or "", varies)
     if varies:
-        headers.append(_VARY)
+        headers.append(VARY)
     if tag is None and isinstance(body, bytes):
         tag = entity_tag(body)
         headers.append(("etag", tag))

@@ -49,7 +49,8 @@ class Prepared(msgspec.Struct, frozen=True):
     ``sources`` holds ``(position, convert)`` for a pair of the query string, ``(-1 - n, None)``
     for the given value number ``n`` (of a key or a cursor), and ``(None, value)`` for a value
     that is always the same. ``limit`` and ``offset`` tell which values these are, ``tag``
-    names the ordering. ``bare``: there is no value but the one given.
+    names the ordering. ``bare``: there is no argument but the one value given. ``read`` reads
+    what the plan has of a single row, where that can be done at once.
     """
 
     plan: Plan
@@ -59,6 +60,7 @@ class Prepared(msgspec.Struct, frozen=True):
     offset: int | None = None
     tag: str = ""
     bare: bool = False
+    read: Callable[[Sequence[Any]], bytes | None] | None = None
 
     def values(self, pairs: Pairs, given: Sequence[Any] = ()) -> list[Any]:
         """The values of this request; ValueError if one does not fit."""
@@ -103,12 +105,14 @@ def prepare(query: Select | Aggregate, engine: Engine, access: Access, tag: str 
         else:
             sources.append((None, value))
     shaped = question.shape.query
+    plan = engine.plan(question.shape, access)
     return Prepared(
-        engine.plan(question.shape, access),
+        plan,
         question.shape,
         tuple(sources),
         None if shaped.limit is None else shaped.limit.index,
         None if shaped.offset is None else shaped.offset.index,
         tag,
-        sources == [(-1, None)],
+        sources == [(-1, None)] and plan.direct == 1,
+        engine.body_reader(plan) if isinstance(shaped, Select) and shaped.one else None,
     )

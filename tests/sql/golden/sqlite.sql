@@ -1,10 +1,10 @@
 -- case: one
-SELECT CAST(json_object('id', t1.id, 'title', CAST(t1.title AS TEXT), 'completed', CASE t1.completed WHEN 1 THEN json('true') WHEN 0 THEN json('false') ELSE CASE WHEN t1.completed IS NOT NULL THEN hekla_stored(t1.completed) END END, 'priority', t1.priority, 'shared', CASE t1.shared WHEN 1 THEN json('true') WHEN 0 THEN json('false') ELSE CASE WHEN t1.shared IS NOT NULL THEN hekla_stored(t1.shared) END END, 'owner_id', t1.owner_id) AS BLOB) AS body
+SELECT CAST(json_object('id', t1.id, 'title', CAST(t1.title AS TEXT), 'completed', CASE t1.completed WHEN 1 THEN json('true') WHEN 0 THEN json('false') WHEN t1.completed THEN hekla_stored(t1.completed) END, 'priority', t1.priority, 'shared', CASE t1.shared WHEN 1 THEN json('true') WHEN 0 THEN json('false') WHEN t1.shared THEN hekla_stored(t1.shared) END, 'owner_id', t1.owner_id) AS BLOB) AS body
 FROM tasks AS t1
 WHERE (t1.owner_id = ? OR t1.shared = 1) AND t1.id = ?
 
 -- case: one with owner and comments
-SELECT CAST(concat(rtrim(json_object('id', t1.id, 'title', CAST(t1.title AS TEXT), 'completed', CASE t1.completed WHEN 1 THEN json('true') WHEN 0 THEN json('false') ELSE CASE WHEN t1.completed IS NOT NULL THEN hekla_stored(t1.completed) END END, 'priority', t1.priority, 'shared', CASE t1.shared WHEN 1 THEN json('true') WHEN 0 THEN json('false') ELSE CASE WHEN t1.shared IS NOT NULL THEN hekla_stored(t1.shared) END END, 'owner_id', t1.owner_id, 'owner', CASE WHEN (t2.id IS NOT NULL) THEN json_object('id', t2.id, 'name', CAST(t2.name AS TEXT)) END, 'comments', 0), '0}'), (SELECT json_group_array(json_object('id', p4.id, 'body', CAST(p4.body AS TEXT), 'task_id', p4.task_id, 'author_id', p4.author_id, 'author', CASE WHEN (t5.id IS NOT NULL) THEN json_object('name', CAST(t5.name AS TEXT)) END)) AS json_group_array_1
+SELECT CAST(concat(rtrim(json_object('id', t1.id, 'title', CAST(t1.title AS TEXT), 'completed', CASE t1.completed WHEN 1 THEN json('true') WHEN 0 THEN json('false') WHEN t1.completed THEN hekla_stored(t1.completed) END, 'priority', t1.priority, 'shared', CASE t1.shared WHEN 1 THEN json('true') WHEN 0 THEN json('false') WHEN t1.shared THEN hekla_stored(t1.shared) END, 'owner_id', t1.owner_id, 'owner', CASE WHEN (t2.id IS NOT NULL) THEN json_object('id', t2.id, 'name', CAST(t2.name AS TEXT)) END, 'comments', 0), '0}'), (SELECT json_group_array(json_object('id', p4.id, 'body', CAST(p4.body AS TEXT), 'task_id', p4.task_id, 'author_id', p4.author_id, 'author', CASE WHEN (t5.id IS NOT NULL) THEN json_object('name', CAST(t5.name AS TEXT)) END)) AS json_group_array_1
 FROM (SELECT t3.id AS id, t3.body AS body, t3.task_id AS task_id, t3.author_id AS author_id
 FROM comments AS t3
 WHERE t3.task_id = t1.id ORDER BY t3.id DESC
@@ -79,7 +79,7 @@ WHERE t1.owner_id = ? OR t1.shared = 1 ORDER BY t1.id ASC
  LIMIT ? OFFSET 0) AS p2
 
 -- case: distinct
-SELECT CAST(json_group_array(json_object('completed', CASE p2.completed WHEN 1 THEN json('true') WHEN 0 THEN json('false') ELSE CASE WHEN p2.completed IS NOT NULL THEN hekla_stored(p2.completed) END END)) AS BLOB) AS body, count(*) AS size
+SELECT CAST(json_group_array(json_object('completed', CASE p2.completed WHEN 1 THEN json('true') WHEN 0 THEN json('false') WHEN p2.completed THEN hekla_stored(p2.completed) END)) AS BLOB) AS body, count(*) AS size
 FROM (SELECT DISTINCT t1.completed AS completed
 FROM tasks AS t1
 WHERE t1.owner_id = ? OR t1.shared = 1 ORDER BY t1.completed ASC
@@ -96,7 +96,7 @@ FROM json_each(?) AS word) DESC, t1.id ASC
  LIMIT ? OFFSET 0) AS p2
 
 -- case: aggregate
-SELECT CAST(json_group_array(json_object('completed', CASE g.g0 WHEN 1 THEN json('true') WHEN 0 THEN json('false') ELSE CASE WHEN g.g0 IS NOT NULL THEN hekla_stored(g.g0) END END, 'count', g.m0, 'sum_priority', CASE WHEN g.m1 BETWEEN -9007199254740991 AND 9007199254740991 THEN g.m1 ELSE CASE WHEN g.m1 IS NOT NULL THEN hekla_stored(g.m1) END END, 'max_id', CASE WHEN g.m2 BETWEEN -9007199254740991 AND 9007199254740991 THEN g.m2 ELSE CASE WHEN g.m2 IS NOT NULL THEN hekla_stored(g.m2) END END)) AS BLOB) AS body, count(*) AS size
+SELECT CAST(json_group_array(json_object('completed', CASE g.g0 WHEN 1 THEN json('true') WHEN 0 THEN json('false') WHEN g.g0 THEN hekla_stored(g.g0) END, 'count', g.m0, 'sum_priority', CASE WHEN g.m1 BETWEEN -9007199254740991 AND 9007199254740991 THEN g.m1 ELSE CASE WHEN g.m1 IS NOT NULL THEN hekla_stored(g.m1) END END, 'max_id', CASE WHEN g.m2 BETWEEN -9007199254740991 AND 9007199254740991 THEN g.m2 ELSE CASE WHEN g.m2 IS NOT NULL THEN hekla_stored(g.m2) END END)) AS BLOB) AS body, count(*) AS size
 FROM (SELECT t1.completed AS g0, count(*) AS m0, sum(t1.priority) AS m1, max(t1.id) AS m2
 FROM tasks AS t1
 WHERE t1.owner_id = ? OR t1.shared = 1 GROUP BY t1.completed

@@ -93,8 +93,10 @@ class ResourceEndpoint:
             for word in _IMPORT:
                 self._words[word] = partial(imports.handle, resource=resource)
         self._has_rows = len(resource.key) == 1
-        if self._has_rows:
-            self._parse_key = resource.columns[resource.key[0]].type.parse
+        # Of keys of several columns, or of none, nothing is read in this way.
+        parsing = resource.columns[resource.key[0]] if self._has_rows else None
+        self._parse_key = str if parsing is None else parsing.type.parse
+        self.at_once = self._rows_at_once()
 
     def __call__(self, request: Request, rest: str) -> Response | Coroutine[Any, Any, Response]:
         if (
@@ -190,28 +192,35 @@ class ResourceEndpoint:
             raise self._not_found()
         return self._waited_for(answer)
 
-    def at_once(self, rest: str, query: str, actor: Actor) -> Response | None:
-        """The answer to a GET of one row that has nothing to negotiate, as it is made otherwise.
+    def _rows_at_once(self) -> Callable[[str, str, Actor], Response | None]:
+        """What answers a GET of a row that has nothing to negotiate, as it is answered otherwise.
 
-        None where it takes more than to read a body: the whole way is to be gone.
+        It answers None where it takes more than to read a body: the whole way is to be gone. It
+        is a closure, since this is the commonest request of all.
         """
-        if not (rest.isalnum() and self._has_rows and rest not in self._words):
-            return None
-        policy = self.engine.policy
-        access = policy.anonymous if actor is ANONYMOUS else policy.access(actor)
-        prepared = self._prepared.get((self, access, query)) if query else self._plain.get(access)
-        if prepared is None or prepared.read is None:
-            return None
-        try:
-            key = self._parse_key(rest)
-        except (ValueError, Problem):
-            return None
-        if prepared.bare:
-            body = prepared.read((key,))
-        else:
-            values, plan = prepared.values((), (key,)), prepared.plan
-            body = prepared.read(values if len(values) == plan.direct else plan.bind(values, actor))
-        return None if body is None else Response(200, body, _JSON_HEADERS)
+        mark, has_rows, words, parse = self, self._has_rows, self._words, self._parse_key
+        plain, prepared_for, policy = self._plain, self._prepared, self.engine.policy
+
+        def answer(rest: str, query: str, actor: Actor) -> Response | None:
+            if not (has_rows and rest.isalnum()) or rest in words:
+                return None
+            access = policy.anonymous if actor is ANONYMOUS else policy.access(actor)
+            prepared = prepared_for.get((mark, access, query)) if query else plain.get(access)
+            if prepared is None or prepared.read is None:
+                return None
+            try:
+                key = parse(rest)
+            except (ValueError, Problem):
+                return None
+            if prepared.bare:
+                body = prepared.read((key,))
+            else:
+                values, plan = prepared.values((), (key,)), prepared.plan
+                direct = len(values) == plan.direct
+                body = prepared.read(values if direct else plan.bind(values, actor))
+            return None if body is None else Response(200, body, _JSON_HEADERS)
+
+        return answer
 
     async def _waited_for(self, pending: Coroutine[Any, Any, Answer | None]) -> Response:
         answer = await pending

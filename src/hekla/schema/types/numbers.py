@@ -265,8 +265,9 @@ class Boolean(Type):
         match dialect:
             case "sqlite":
                 return expression(
+                    # NULL does not equal itself, and becomes NULL.
                     "CASE {0} WHEN 1 THEN json('true') WHEN 0 THEN json('false')"
-                    f" ELSE {STORED} END",
+                    " WHEN {0} THEN hekla_stored({0}) END",
                     column,
                 )
             case "postgresql":

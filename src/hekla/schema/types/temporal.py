@@ -266,12 +266,13 @@ class DateTime(Stamped):
     ) -> sa.ColumnElement[Any]:
         match dialect:
             case "sqlite":
-                looks = _REAL_MOMENT if guarded else "length({0}) IN (19, 26)"
-                return expression(
-                    f"CASE WHEN {looks} THEN replace({{0}}, ' ', 'T') || 'Z'"
-                    " WHEN {0} IS NOT NULL THEN hekla_timestamp({0}) END",
-                    column,
-                )
+                whole = "replace({0}, ' ', 'T') || 'Z'"
+                if guarded:
+                    odd = "WHEN {0} IS NOT NULL THEN hekla_timestamp({0})"
+                    return expression(f"CASE WHEN {_REAL_MOMENT} THEN {whole} {odd} END", column)
+                # NULL is in no list and in none's opposite, and becomes NULL.
+                odd = "length({0}) NOT IN (19, 26), hekla_timestamp({0})"
+                return expression(f"iif({odd}, {whole})", column)
             case "postgresql":
                 moment = "{0} AT TIME ZONE 'UTC'" if self.timezone else "{0}"
                 return expression(

@@ -644,7 +644,8 @@ class _Parts:
             prepared += self._open_provider(app, app._oauth, router)
         self.store.prepare_writer(prepared)
         authenticate = None if self.auth is None else self.auth.authenticate
-        self.web = WebApplication(router, app.settings, authenticate=authenticate)
+        recall = None if authenticate is None else authenticate.recall
+        self.web = WebApplication(router, app.settings, authenticate=authenticate, recall=recall)
         self.rates = self._rate_limits(app, router)
         if self.rates is not None:
             router.around(self.rates.around)

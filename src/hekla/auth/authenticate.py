@@ -101,13 +101,17 @@ class Authenticator:
         first = request.headers.first
         given = first.get("authorization")
         if given is not None:
-            known = self._known.get(given)
-            if known is not None and known.beacon == self._beacon[0] and known.until > self._time():
-                return known.actor
-            return self._by_header(request, given)
+            return self.recall(given) or self._by_header(request, given)
         if self._cookies and "cookie" in first:
             return self._by_cookie(request)
         return ANONYMOUS
+
+    def recall(self, given: str) -> Actor | None:
+        """Who is known by an ``Authorization`` header; None where that is to be found out."""
+        known = self._known.get(given)
+        if known is not None and known.beacon == self._beacon[0] and known.until > self._time():
+            return known.actor
+        return None
 
     # Tokens
 

@@ -154,9 +154,13 @@ class Loading:
         self._progress = progress
         self._done = 0
         self._parts = [self._part(intake) for intake in intakes]
+        # Tables of which some rows may have been put aside when their turn comes.
+        aside: set[Any] = set()
         for place, part in enumerate(self._parts):
-            later = {each.resource.table for each in self._parts[place:]}
+            later = aside.union(each.resource.table for each in self._parts[place:])
             part.ahead = tuple(each for each in part.foreign if each.table in later)
+            if part.ahead:
+                aside.add(part.resource.table)
         self._watched = hooks and any(
             writer.hooks.watches(action, part.resource)
             for part in self._parts

@@ -113,8 +113,10 @@ class Pair:
 
     def stored(self, app: Hekla) -> list[tuple[Any, ...]]:
         """All rows as they are stored, each value with its type."""
-        quoted = [sa.sql.quoted_name(name, True) for name in NAMES]
-        columns = [part for c in map(sa.column, quoted) for part in (sa.func.typeof(c), c)]
+        columns: list[sa.ColumnElement[Any]] = []
+        for name in NAMES:
+            column: sa.ColumnClause[Any] = sa.column(sa.sql.quoted_name(name, True))
+            columns += [sa.func.typeof(column), column]
         with app.sessions.connect() as connection:
             found = connection.execute(
                 sa.select(*columns).select_from(sa.table("things")).order_by(sa.column("id"))

@@ -295,6 +295,25 @@ def test_scenario(server: Server, scenario: Scenario) -> None:
         assert problem["request_id"] == answer.headers["x-request-id"]
 
 
+@pytest.mark.parametrize(
+    ("escape", "stands_for"),
+    [("%zz", "%zz"), ("5%", "5%"), ("%ff", "\ufffd"), ("%c3", "\ufffd")],
+)
+def test_an_escape_that_is_none(server: Server, escape: str, stands_for: str) -> None:
+    """An address that cannot be decoded is refused, or read as Granian decodes it: no fault.
+
+    RSGI hands over no path but a decoded one, in which nobody can tell any more.
+    """
+    answer = exchange(server.port, "GET", f"/tasks/{escape}")
+    elsewhere = exchange(server.port, "GET", f"/{escape}")
+    if server.name == "hekla":
+        assert (answer.status, answer.json()["key"]) == (200, stands_for)
+        assert (elsewhere.status, elsewhere.json()["code"]) == (404, "not_found")
+    else:
+        assert (answer.status, answer.json()["code"]) == (400, "invalid_syntax")
+        assert (elsewhere.status, elsewhere.json()["code"]) == (400, "invalid_syntax")
+
+
 @pytest.mark.parametrize("target", ["/tasks", "/tasks/17", "/large", "/nothing", "/forms"])
 def test_head_is_get_without_a_body(server: Server, target: str) -> None:
     """HEAD answers with every header of GET but those of the moment."""

@@ -194,13 +194,13 @@ class Authenticator:
             return None
         if unused > _USED:
             self.used[session.id] = moment(at)
-        claims = {
+        claims: dict[str, Any] = {
             "sid": session.id,
             "amr": session.methods.split(),
             "auth_time": int(parse_moment(session.proved_at).timestamp()),
         }
         if session.behind is not None:
-            claims["behind"] = session.behind
+            claims["behind"] = self._users.parse_id(session.behind)
         scopes = None if session.scope is None else frozenset(session.scope.split())
         roles = live.roles if scopes is None else live.roles - {"admin"}
         return self._users.actor(user, roles, claims, scopes)

@@ -35,6 +35,7 @@ from hekla.auth.tables import (
     DEVICES,
     FACTORS,
     GRANTS,
+    GROUPS,
     REFRESH,
     SESSIONS,
     TABLES,
@@ -57,6 +58,8 @@ __all__ = ["Auth", "create_tables"]
 
 logger = logging.getLogger("hekla.auth")
 
+# What is kept of each user.
+_OF_USERS = (ACCOUNTS, SESSIONS, API_KEYS, CODES, FACTORS, DEVICES, GRANTS, GROUPS)
 # Seconds between two looks at what is to be put down, and at what has to be thrown away.
 _INTERVAL = 30.0
 _ROUNDS = 20
@@ -75,10 +78,7 @@ def create_tables(users: Users, dialect: Dialect) -> list[str]:
     statements = create(TABLES, dialect)
     table, key = users.resource.table, users.key.source
     if isinstance(table, sa.Table) and isinstance(key, sa.Column):
-        owned = [
-            each.c.user_id
-            for each in (ACCOUNTS, SESSIONS, API_KEYS, CODES, FACTORS, DEVICES, GRANTS)
-        ]
+        owned = [each.c.user_id for each in _OF_USERS]
         statements += delete_with(table, key, owned, "hekla_user_gone", dialect)
     return statements
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hekla.auth.api.administration import Administration
 from hekla.auth.api.entrance import Entrance
 from hekla.auth.api.keys import Keys
 from hekla.auth.api.mail import Mail
@@ -54,6 +55,7 @@ class AuthFace:
         operations += entrance.operations()
         operations += Own(auth, self.sign_in, user).operations()
         operations += self.second.operations()
+        operations += Administration(auth, self.sign_in, user).operations()
         if auth.mailer is not None:
             operations += self.mail.operations()
         if auth.options.keys:

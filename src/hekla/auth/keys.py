@@ -5,16 +5,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import msgspec
 import sqlalchemy as sa
 
 from hekla.actor import Actor
 from hekla.auth.jose import InvalidToken
 from hekla.auth.moments import Clock, moment, now, parse_moment
 from hekla.auth.random_secret import digest, new_id, new_secret
+from hekla.auth.roles import held_roles, read_roles
 from hekla.auth.statements import insert, listed, prepare, prepare_list, value
-from hekla.auth.tables import ACCOUNTS, API_KEYS, GRANTS
-from hekla.sql.json import Json, array_of, subquery
+from hekla.auth.tables import ACCOUNTS, API_KEYS
 from hekla.store.protocol import Store
 
 if TYPE_CHECKING:
@@ -33,7 +32,6 @@ ADMIN = "admin"
 
 _HINT = len(PREFIX) + 4
 _SCOPE = re.compile(r"(read|write|admin|[^\s\x00-\x1f\"\\]{1,120}:(read|write))")
-_roles = msgspec.json.Decoder(frozenset[str]).decode
 # Seconds between two times that a key's use is put down.
 _USED = 60.0
 
@@ -58,9 +56,6 @@ class ApiKeys:
         self._users = users
         self._clock = clock
         c, dialect = API_KEYS.c, store.dialect
-        roles = sa.select(array_of(Json(GRANTS.c.role), dialect)).where(
-            GRANTS.c.user_id == c.user_id
-        )
         self._insert = insert(API_KEYS, dialect)
         self._find = prepare(
             sa.select(
@@ -70,7 +65,7 @@ class ApiKeys:
                 c.expires_at,
                 c.used_at,
                 ACCOUNTS.c.disabled_at,
-                subquery(roles, dialect).expression.label("roles"),
+                *held_roles(c.user_id, dialect),
             )
             .select_from(API_KEYS.outerjoin(ACCOUNTS, ACCOUNTS.c.user_id == c.user_id))
             .where(c.digest == value("digest")),
@@ -148,7 +143,7 @@ class ApiKeys:
         row = await self._store.fetch(self._find, self._find(digest=digest(key)))
         if row is None:
             raise InvalidToken("there is no such key")
-        key_id, user_text, scopes, expires_at, used_at, disabled_at, roles = row
+        key_id, user_text, scopes, expires_at, used_at, disabled_at, roles, of_groups = row
         at = self._clock.now()
         if disabled_at is not None or (expires_at is not None and expires_at <= moment(at)):
             raise InvalidToken("the key has expired, or its user is shut out")
@@ -158,7 +153,7 @@ class ApiKeys:
         if used_at is None or (at - parse_moment(used_at)).total_seconds() > _USED:
             self.used[key_id] = moment(at)
         given = frozenset(scopes.split())
-        held = _roles(roles)
+        held = read_roles(roles, of_groups)
         if ADMIN not in given:
             held -= {ADMIN}
         actor = self._users.actor(user, held, {"key_id": key_id, "amr": ["key"]}, given)

@@ -27,8 +27,8 @@ class Operation:
     ``path`` may hold one ``{name}``, which the handler is given as its second argument.
     ``takes`` are the fields of its document, ``answers`` the JSON Schema of what it answers with
     ``status``. ``signed_in``: only for whoever signed in, themselves: not for a key or a token of
-    narrower scope, unless ``by_key``. ``problems`` are the statuses of the
-    Problems that it may answer, beside those that every address has.
+    narrower scope, nor for an administrator who acts for them, unless ``by_key``. ``problems``
+    are the statuses of the Problems that it may answer, beside those that every address has.
     """
 
     method: str
@@ -81,8 +81,11 @@ class Dispatcher:
             raise Problem(NOT_FOUND, "There is nothing at this address.")
         if operation.signed_in and not request.actor.signed_in:
             raise sign_in_first()
-        if operation.signed_in and request.actor.scopes is not None and not operation.by_key:
-            raise Problem(FORBIDDEN, "A key cannot do this: sign in.")
+        if operation.signed_in and not operation.by_key:
+            if request.actor.scopes is not None:
+                raise Problem(FORBIDDEN, "A key cannot do this: sign in.")
+            if "behind" in request.actor.claims:
+                raise Problem(FORBIDDEN, "Only the user themselves may do this.")
         if argument is None:
             return await operation.handler(request)
         return await operation.handler(request, argument)

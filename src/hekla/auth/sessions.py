@@ -8,9 +8,9 @@ import msgspec
 import sqlalchemy as sa
 
 from hekla.auth.moments import Clock, now
+from hekla.auth.roles import held_roles, read_roles
 from hekla.auth.statements import insert, listed, prepare, prepare_list, value
-from hekla.auth.tables import ACCOUNTS, GRANTS, REFRESH, SESSIONS
-from hekla.sql.json import Json, array_of, subquery
+from hekla.auth.tables import ACCOUNTS, REFRESH, SESSIONS
 from hekla.store.protocol import Store
 
 if TYPE_CHECKING:
@@ -167,14 +167,11 @@ class Sessions:
 
 def _live(condition: sa.ColumnElement[bool], dialect: Dialect) -> Any:
     """The statement for one session with the state of its account and the roles of its user."""
-    roles = sa.select(array_of(Json(GRANTS.c.role), dialect)).where(
-        GRANTS.c.user_id == SESSIONS.c.user_id
-    )
     return prepare(
         sa.select(
             *(SESSIONS.c[name] for name in _FIELDS),
             ACCOUNTS.c.disabled_at,
-            subquery(roles, dialect).expression.label("roles"),
+            *held_roles(SESSIONS.c.user_id, dialect),
         )
         .select_from(
             SESSIONS.outerjoin(ACCOUNTS, ACCOUNTS.c.user_id == SESSIONS.c.user_id),
@@ -184,11 +181,8 @@ def _live(condition: sa.ColumnElement[bool], dialect: Dialect) -> Any:
     )
 
 
-_roles = msgspec.json.Decoder(frozenset[str]).decode
-
-
 def _read(row: tuple[Any, ...] | None) -> Live | None:
     if row is None:
         return None
-    session = Session(**dict(zip(_FIELDS, row[:-2], strict=True)))
-    return Live(session, row[-2] is not None, _roles(row[-1]))
+    session = Session(**dict(zip(_FIELDS, row[:-3], strict=True)))
+    return Live(session, row[-3] is not None, read_roles(row[-2], row[-1]))

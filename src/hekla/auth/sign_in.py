@@ -64,13 +64,15 @@ class SignIn:
         behind: str | None = None,
         client_id: str | None = None,
         scope: str | None = None,
+        lasts: timedelta | None = None,
         then: Then | None = None,
     ) -> Begun:
         """Begin a session of ``user``, who has shown by ``methods`` that it is them.
 
         A session that the browser has already ends: nobody goes on with one that somebody else
         may have put there. ``device`` is the secret of a device that is known already; with
-        ``remember`` one that is not becomes known. ``then`` is done in the same transaction.
+        ``remember`` one that is not becomes known. ``lasts`` is how long at most, if not
+        as long as the settings say. ``then`` is done in the same transaction.
         """
         auth, at = self._auth, self._auth.clock.now()
         settings = auth.settings
@@ -88,7 +90,7 @@ class SignIn:
             secret=None if cookie is None else digest(cookie),
             created_at=moment(at),
             used_at=moment(at),
-            expires_at=moment(at + timedelta(seconds=seconds)),
+            expires_at=moment(at + (lasts or timedelta(seconds=seconds))),
             proved_at=moment(at),
             methods=methods,
             address=origin.address,

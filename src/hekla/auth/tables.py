@@ -19,6 +19,8 @@ __all__ = [
     "DEVICES",
     "FACTORS",
     "GRANTS",
+    "GROUPS",
+    "GROUP_ROLES",
     "REFRESH",
     "ROLES",
     "SESSIONS",
@@ -188,6 +190,25 @@ GRANTS = sa.Table(
 )
 """Who has which role."""
 
+GROUPS = sa.Table(
+    "hekla_group_members",
+    _metadata,
+    sa.Column("user_id", _USER, primary_key=True),
+    sa.Column("group", sa.String(120), primary_key=True),
+    sa.Column("added_at", _MOMENT, nullable=False),
+    sa.Column("added_by", _USER),
+    sa.Index("hekla_group_members_group", "group"),
+)
+"""Who is in which group."""
+
+GROUP_ROLES = sa.Table(
+    "hekla_group_roles",
+    _metadata,
+    sa.Column("group", sa.String(120), primary_key=True),
+    sa.Column("role", sa.String(120), primary_key=True),
+)
+"""The roles that a group gives to whoever is in it."""
+
 AUDIT = sa.Table(
     "hekla_audit",
     _metadata,
@@ -221,5 +242,7 @@ TABLES = (
     DEVICES,
     ROLES,
     GRANTS,
+    GROUPS,
+    GROUP_ROLES,
     AUDIT,
 )

@@ -13,14 +13,14 @@ import msgspec
 from hekla.actor import ANONYMOUS, Actor
 from hekla.auth.login import LONGEST_LOGIN, normal_login
 from hekla.engine import Engine, Written
-from hekla.errors import ALREADY_EXISTS, OperatorError, Problem
+from hekla.errors import ALREADY_EXISTS, VALIDATION_FAILED, Fault, OperatorError, Problem
 from hekla.policy.access import Policy
 from hekla.policy.rules import Rules, everyone
 from hekla.query.ast import Compare, Select
 from hekla.query.mutation import Create, Delete, Update
 from hekla.query.shape import parameterize, which
 from hekla.schema.build import Declaration, build_schema
-from hekla.schema.resource import Resource, Schema
+from hekla.schema.resource import Column, Resource, Schema
 from hekla.settings import Settings
 from hekla.store.protocol import Store
 from hekla.writing.hooks import Hooks
@@ -122,6 +122,13 @@ class Users:
             return None
         return await self._find(self._by_login(normal))
 
+    async def select(self, question: Any) -> list[Found]:
+        """The users that a question of their resource finds."""
+        answer = await self.engine.read(question, ANONYMOUS)
+        return (
+            [] if answer is None else [self._found(row) for row in msgspec.json.decode(answer.body)]
+        )
+
     async def _find(self, question: Any) -> Found | None:
         answer = await self.engine.read(question, ANONYMOUS)
         assert answer is not None
@@ -162,6 +169,29 @@ class Users:
         reader = self._own_reader if own else self._reader
         row = reader.update(self._normal(document))
         return Update(self.resource.name, self._which(user_id), row)
+
+    def read_texts(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """What texts, such as fields of a CSV file, stand for in a document, column by column.
+
+        Raises Problem ``validation_failed``.
+        """
+        faults, document = [], {}
+        for name, text in given.items():
+            column = self.resource.columns.get(name)
+            if column is None:
+                faults.append(Fault(f"/{name}", "there is no such column"))
+            elif isinstance(text, str) and not (text == "" and column.nullable):
+                try:
+                    column.type.accept_text(text)
+                except ValueError as error:
+                    faults.append(Fault(f"/{name}", str(error)))
+                document[name] = _json_of(column, text)
+            elif text not in (None, ""):
+                document[name] = text
+        if faults:
+            said = "; ".join(f"{fault.location} {fault.message}" for fault in faults)
+            raise Problem(VALIDATION_FAILED, f"{said}.", errors=faults)
+        return document
 
     def _normal(self, document: Mapping[str, Any]) -> dict[str, Any]:
         given = dict(document)
@@ -231,6 +261,17 @@ class Users:
     def is_taken(self, problem: Problem) -> bool:
         """Whether a Problem says that there is such a user already."""
         return problem.code is ALREADY_EXISTS
+
+
+def _json_of(column: Column, text: str) -> Any:
+    """The JSON value that a text stands for in a column."""
+    kind = column.type.schema().get("type")
+    if kind in ("integer", "number", "boolean"):
+        try:
+            return msgspec.json.decode(text.strip().lower())
+        except msgspec.DecodeError:
+            return text
+    return text
 
 
 def _lacking(resource: Resource, options: Options) -> list[str]:

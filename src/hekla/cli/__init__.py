@@ -20,10 +20,13 @@ from hekla.cli.explain import explain
 from hekla.cli.export import export
 from hekla.cli.import_ import import_
 from hekla.cli.inspect import inspect
+from hekla.cli.keys import keys
 from hekla.cli.openapi import openapi
 from hekla.cli.restore import restore
+from hekla.cli.roles import roles
 from hekla.cli.routes import routes
 from hekla.cli.serve import serve
+from hekla.cli.users import users
 from hekla.errors import OperatorError, Problem
 
 __all__ = ["commands", "main"]
@@ -66,6 +69,8 @@ def commands(traceback: bool) -> None:
 for _command in (serve, routes, explain, openapi, inspect, backup, restore, completion):
     commands.add_command(_command)
 for _command in (changes, capture, import_, export, doctor, clients):
+    commands.add_command(_command)
+for _command in (users, roles, keys):
     commands.add_command(_command)
 
 

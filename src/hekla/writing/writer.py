@@ -311,9 +311,15 @@ class Writer:
         return {**values, name: key}
 
     def signature(self, actor: Actor) -> str | None:
-        """Who writes, as the change log keeps it: the JSON of the actor's id."""
+        """Who writes, as the change log keeps it: the JSON of the actor's id.
+
+        Of somebody who acts for another both are on record: ``{"id": 7, "behind": 1}``.
+        """
         if actor.id is None:
             return None
+        behind = actor.claims.get("behind")
+        if behind is not None:
+            return json.dumps({"id": actor.id, "behind": behind}, ensure_ascii=False)
         signature = self._actors.get(actor.id)
         if signature is None:
             signature = json.dumps(actor.id, ensure_ascii=False)

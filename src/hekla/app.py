@@ -32,7 +32,7 @@ from hekla.schema.sources.reflect import reflect
 from hekla.server.application import Handler, Shortcut
 from hekla.server.asgi import ASGI
 from hekla.server.rsgi import RSGI
-from hekla.settings import Settings
+from hekla.settings import PREFIX, Settings, from_environment
 from hekla.sql.changes import capture as capture_statements
 from hekla.sql.changes import create_log, log_statements, logged_tables, tables_of
 from hekla.store.apsw_dialect import engine_for
@@ -56,6 +56,8 @@ if TYPE_CHECKING:
 
     from hekla.auth.core import Auth
     from hekla.auth.face import AuthFace
+    from hekla.auth.federation.face import Federation
+    from hekla.auth.federation.upstream import Upstream
     from hekla.auth.oauth.provider import Provider, ProviderOptions
     from hekla.auth.options import Algorithm, Options
     from hekla.doctor.circumstances import Circumstances
@@ -120,6 +122,7 @@ class Hekla:
         self._sessions: sa.Engine | None = None
         self._auth: Options | None = None
         self._oauth: ProviderOptions | None = None
+        self._upstreams: dict[str, Upstream] = {}
         self._parts: _Parts | None = None
         self._running = False
         # Answers one request; once the parts are there it is theirs, which saves a call.
@@ -325,6 +328,41 @@ class Hekla:
             raise OperatorError(f"{folder}: there is no such folder of templates")
         self._oauth = ProviderOptions(dict(scopes or {}), folder)
 
+    def sign_in_with(
+        self,
+        name: str,
+        *,
+        client_id: str | None = None,
+        client_secret: str | None = None,
+        issuer: str | None = None,
+        tenant: str | None = None,
+        title: str | None = None,
+        scopes: Sequence[str] | None = None,
+        trusts_email: bool | None = None,
+    ) -> None:
+        """Let users sign in with another provider: ``google``, ``github``, or any by its issuer.
+
+        It needs ``app.auth()``, and the setting ``public_url``. What the provider gives out for
+        this application, ``client_id`` and ``client_secret``, can stand in the environment too:
+        ``HEKLA_WITH_GOOGLE_CLIENT_ID``, ``HEKLA_WITH_GOOGLE_CLIENT_SECRET`` (or ``…_FILE``).
+        """
+        from hekla.auth.federation.upstream import declare
+
+        self._declare()
+        if name in self._upstreams:
+            raise OperatorError(f"app.sign_in_with({name!r}) was called before")
+        variable = f"{PREFIX}WITH_{name.upper().replace('-', '_')}_CLIENT"
+        self._upstreams[name] = declare(
+            name,
+            tenant=tenant,
+            client_id=client_id or from_environment(f"{variable}_ID"),
+            client_secret=client_secret or from_environment(f"{variable}_SECRET"),
+            issuer=issuer,
+            title=title,
+            scopes=scopes,
+            trusts_email=trusts_email,
+        )
+
     def _declare(self) -> None:
         if self._parts is not None:
             raise OperatorError("resources are declared before the app is started or asked")
@@ -478,6 +516,8 @@ class Hekla:
         await self.store.close()
         if self.parts.rates is not None:
             await self.parts.rates.meter.close()
+        if self.parts.federation is not None:
+            await self.parts.federation.fetch.close()
         for hook in self._shutdown_hooks:
             result = hook()
             if inspect.isawaitable(result):
@@ -642,6 +682,9 @@ class _Parts:
         self.provider: Provider | None = None
         if app._oauth is not None:
             prepared += self._open_provider(app, app._oauth, router)
+        self.federation: Federation | None = None
+        if app._upstreams:
+            prepared += self._open_federation(app, router)
         self.store.prepare_writer(prepared)
         authenticate = None if self.auth is None else self.auth.authenticate
         recall = None if authenticate is None else authenticate.recall
@@ -715,6 +758,24 @@ class _Parts:
             app.title,
             [resource.name for resource in self.schema],
         )
+        return create_tables(self.auth, self.store.dialect)
+
+    def _open_federation(self, app: Hekla, router: Router) -> list[str]:
+        """Other providers to sign in with, and the statements that create their table."""
+        from hekla.auth.federation.face import Federation
+        from hekla.auth.federation.identities import create_tables
+        from hekla.auth.oauth.pages import Pages
+
+        if self.auth is None or self.auth_face is None:
+            raise OperatorError("app.sign_in_with() needs app.auth()")
+        provider = self.provider
+        pages = Pages(app.title, router.prefix, None, {}) if provider is None else provider.pages
+        if provider is None:
+            pages.route(router)
+        upstreams = app._upstreams.values()
+        self.federation = Federation(self.auth, self.auth_face, router, upstreams, pages)
+        if provider is not None:
+            provider.federation = self.federation
         return create_tables(self.auth, self.store.dialect)
 
     @cached_property

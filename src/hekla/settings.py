@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 
 from hekla.errors import OperatorError
 
-__all__ = ["PREFIX", "Settings"]
+__all__ = ["PREFIX", "Settings", "from_environment"]
 
 PREFIX = "HEKLA_"
 
@@ -299,6 +299,11 @@ class Settings:
                 raise OperatorError(f"{variable}={text!r}: {exc}") from None
             values[each.name] = value
         return cls(**values)
+
+
+def from_environment(variable: str) -> str | None:
+    """The value of a variable, or of the file that ``…_FILE`` names. Raises OperatorError."""
+    return _look_up(variable, os.environ)[1]
 
 
 def _look_up(variable: str, environment: Mapping[str, str]) -> tuple[str, str | None]:

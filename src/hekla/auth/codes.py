@@ -20,7 +20,16 @@ if TYPE_CHECKING:
 __all__ = ["Code", "Codes", "Purpose"]
 
 Purpose = Literal[
-    "register", "confirm", "email", "reset", "link", "code", "second", "passkey", "invitation"
+    "register",
+    "confirm",
+    "email",
+    "reset",
+    "link",
+    "code",
+    "second",
+    "passkey",
+    "invitation",
+    "upstream",
 ]
 
 # Wrong answers that a code of digits stands.

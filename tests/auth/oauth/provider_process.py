@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from html import unescape
@@ -50,9 +50,18 @@ class ProviderProcess:
 
 
 @contextmanager
-def serve_provider(folder: Path) -> Iterator[ProviderProcess]:
-    """Serve one until the block ends, with the user ann@example.org."""
-    port = free_port()
+def serve_provider(
+    folder: Path,
+    app: str = "tests.auth.oauth.served:app",
+    *,
+    port: int = 0,
+    more: Mapping[str, str] | None = None,
+) -> Iterator[ProviderProcess]:
+    """Serve one until the block ends, with the user ann@example.org.
+
+    ``more`` are further variables of its environment.
+    """
+    port = port or free_port()
     url = f"http://127.0.0.1:{port}"
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("HEKLA_")},
@@ -62,10 +71,11 @@ def serve_provider(folder: Path) -> Iterator[ProviderProcess]:
         "HEKLA_SECRET": "q7Zk2v9XwB4mN8pR3tY6uJ1sD5fG0hLa",
         "HEKLA_PASSWORD_MEMORY": "8MiB",
         "HEKLA_PASSWORD_PASSES": "1",
+        **(more or {}),
     }
     log = (folder / "provider.log").open("wb")
     process = subprocess.Popen(
-        [sys.executable, *SERVERS["hekla"]("tests.auth.oauth.served:app", port)],
+        [sys.executable, *SERVERS["hekla"](app, port)],
         cwd=ROOT,
         env=environment,
         stdin=subprocess.DEVNULL,

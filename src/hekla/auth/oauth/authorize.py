@@ -241,6 +241,10 @@ class Authorize:
             login_name="email" if provider.auth.users.login == "email" else "login",
             fault=fault,
             challenge=challenge,
+            base_path=request.base,
+            others=[]
+            if provider.federation is None or challenge
+            else provider.federation.listed(back),
         )
 
     async def sign_in(self, request: Request) -> Response:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
     from hekla.web.request import Request
+    from hekla.web.router import Router
 
 __all__ = ["Pages"]
 
@@ -98,6 +99,14 @@ class Pages:
             grave=status >= 400,
             **more,
         )
+
+    def route(self, router: Router) -> None:
+        """Put what all pages need on a router."""
+
+        async def stylesheet(request: Request) -> Response:
+            return self.stylesheet()
+
+        router.add_page("/oauth/page.css", {"GET": stylesheet})
 
     def stylesheet(self) -> Response:
         own = None if self._folder is None else self._folder / "page.css"

@@ -29,6 +29,7 @@ from hekla.web.response import Response, json_response
 if TYPE_CHECKING:
     from hekla.auth.core import Auth
     from hekla.auth.face import AuthFace
+    from hekla.auth.federation.face import Federation
     from hekla.schema.types import Dialect
     from hekla.web.request import Request
     from hekla.web.router import Router
@@ -78,6 +79,8 @@ class Provider:
         self.auth = auth
         self.sign_in = face.sign_in
         self.second = face.second
+        self.federation: Federation | None = None
+        """Other providers that users may sign in with, on the way to this one."""
         self.prefix = router.prefix
         self.issuer = auth.tokens.issuer
         self.base = auth.settings.public_url + router.prefix
@@ -130,17 +133,14 @@ class Provider:
             "/oauth/introspect": {"POST": back.introspect},
             "/oauth/revoke": {"POST": back.revoke},
             "/oauth/userinfo": {"GET": back.userinfo, "POST": back.userinfo},
-            "/oauth/page.css": {"GET": self._stylesheet},
             "/.well-known/openid-configuration": {"GET": self._discovery},
             "/.well-known/oauth-authorization-server": {"GET": self._discovery},
         }
         for path, handlers in pages.items():
             router.add_page(path, handlers)
+        self.pages.route(router)
         # What a client shows there is looked at there.
         self.auth.authenticate.lenient |= {router.prefix + path for path in pages}
-
-    async def _stylesheet(self, request: Request) -> Response:
-        return self.pages.stylesheet()
 
     async def _discovery(self, request: Request) -> Response:
         headers = [("cache-control", "public, max-age=3600")]

@@ -33,6 +33,9 @@ _ENGLISH: Final[dict[str, str]] = {
     "bad_credentials": "That is not how you sign in.",
     "too_many": "There were too many tries. Wait {seconds} seconds.",
     "error": "This cannot go on",
+    "with": "Sign in with {provider}",
+    "with_failed": "Signing in with {provider} did not work. Go back and try again; if you have an "
+    "account here, sign in to it and connect {provider} there.",
     "allowed": "The device is in",
     "allowed_text": "You can close this page and go on at the device.",
     "denied": "The device was not let in",
@@ -64,6 +67,9 @@ _CHINESE: Final[dict[str, str]] = {
     "bad_credentials": "账号或密码不正确。",
     "too_many": "尝试次数过多，请等待 {seconds} 秒。",
     "error": "无法继续",
+    "with": "使用 {provider} 登录",
+    "with_failed": "使用 {provider} 登录未成功。请返回重试；"
+    "如果你已有本站账号，请先登录，再关联 {provider}。",
     "allowed": "设备已获授权",
     "allowed_text": "可以关闭此页面，回到设备上继续。",
     "denied": "设备未获授权",

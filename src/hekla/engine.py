@@ -101,13 +101,21 @@ class Engine:
             return _answer(plan, row)
         return None if row is None else _answered(plan, row)
 
-    def body_reader(self, plan: Plan) -> Callable[[Sequence[Any]], bytes | None]:
-        """What reads the body of one row by the arguments of a plan, or None to ask :meth:`answer`.
+    def reader(self, plan: Plan) -> Callable[[Sequence[Any]], Answer | None]:
+        """What answers a plan by its arguments, or None where :meth:`answer` has to be asked.
 
         It asks nobody who they are: only for actors of the access that ``plan`` was made for.
-        See :meth:`hekla.store.protocol.Store.body_reader`.
+        See :meth:`hekla.store.protocol.Store.reader`.
         """
-        return self.store.body_reader(plan)
+        read = self.store.reader(plan)
+
+        def answer(args: Sequence[Any]) -> Answer | None:
+            row = read(args)
+            if isinstance(row, bytes):
+                return Answer(row)
+            return None if row is None else _answer(plan, row)
+
+        return answer
 
     def _arguments(self, plan: Plan, values: Sequence[Any], actor: Actor) -> Sequence[Any]:
         """The arguments of a plan; nobody runs one that was made for others."""

@@ -45,7 +45,17 @@ PATHS = [f"/notes/{row}" for row in ROWS] + [
     *("/notes", "/words/a", "/words/1", "/words/aggregate", "/words/%61"),
     *("/pairs/1,2", "/pairs/1", "/nothing/1"),
 ]
-QUERIES = ["", "fields=id", "fields=id,text", "fields=nothing", "text=a", "fields=id&fields=text"]
+QUERIES = [
+    "",
+    "limit=1",
+    "limit=1&skip=1",
+    "order_by=id&limit=1&cursor=",
+    "fields=id",
+    "fields=id,text",
+    "fields=nothing",
+    "text=a",
+    "fields=id&fields=text",
+]
 HEADERS = [
     ("host", "a.example"),
     ("accept", "*/*"),

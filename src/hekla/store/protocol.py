@@ -90,11 +90,11 @@ class Store(Protocol):
         but never older than what was committed before that turn began.
         """
 
-    def body_reader(self, statement: Statement) -> Callable[[Sequence[Any]], bytes | None]:
-        """What reads the body of a statement's only row, by arguments, like ``fetch_at_once``.
+    def reader(self, statement: Statement) -> Callable[[Sequence[Any]], bytes | Row | None]:
+        """What reads a statement's only row by its arguments, like ``fetch_at_once``.
 
-        None stands for everything else: no row, no body alone, or a wait. Then ``fetch_at_once``
-        has to be asked.
+        A body alone comes as it is. None stands for everything else: no row, a row of something
+        else, or a wait. Then ``fetch_at_once`` has to be asked.
         """
 
     def stream(self, statement: Statement, args: Sequence[Any]) -> AsyncIterator[list[Row]]:

@@ -179,10 +179,10 @@ class SqliteStore:
         except FAILURES as exc:
             return self._fetch_aside(statement, args, exc)
 
-    def body_reader(self, statement: Statement) -> Callable[[Sequence[Any]], bytes | None]:
+    def reader(self, statement: Statement) -> Callable[[Sequence[Any]], bytes | Row | None]:
         sql, guarded, habits = statement.sql, statement.guarded, self._habits
 
-        def read(args: Sequence[Any]) -> bytes | None:
+        def read(args: Sequence[Any]) -> bytes | Row | None:
             watch = self._watch
             if watch is None or guarded or self._recodes or sql in habits:
                 return None
@@ -197,7 +197,7 @@ class SqliteStore:
                 return None
             finally:
                 watch.count += 1
-            return found if type(found) is bytes else None
+            return found if type(found) is bytes or type(found) is tuple else None
 
         return read
 

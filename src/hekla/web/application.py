@@ -25,7 +25,7 @@ Authenticate = Callable[[Request], Actor | Awaitable[Actor]]
 Recall = Callable[[str], Actor | None]
 Pairs = list[tuple[str, str]]
 Shortcut = Callable[[str, str, Pairs], Response | None]
-AtOnce = Callable[[str, str, Actor], Response | None]
+AtOnce = Callable[[str, str, str, Actor], Response | None]
 
 logger = logging.getLogger("hekla")
 
@@ -39,7 +39,7 @@ _CREDENTIALS = frozenset({"authorization", "cookie"})
 class _Prompt(Protocol):
     """An endpoint that may have an answer at once."""
 
-    def at_once(self, rest: str, query: str, actor: Actor) -> Response | None: ...
+    def at_once(self, path: str, rest: str, query: str, actor: Actor) -> Response | None: ...
 
 
 class WebApplication:
@@ -92,8 +92,11 @@ class WebApplication:
         largest = self._largest_headers if self.checks_headers else None
 
         def answer(path: str, query: str, pairs: Pairs) -> Response | None:
-            above, _, rest = path.rpartition("/")
-            offered = at_once.get(above)
+            rest = ""
+            offered = at_once.get(path)
+            if offered is None:
+                above, _, rest = path.rpartition("/")
+                offered = at_once.get(above) if rest else None
             if offered is None or len(path) > longest_path or len(query) > longest_query:
                 return None
             actor, size = ANONYMOUS, 0
@@ -106,7 +109,7 @@ class WebApplication:
                 size += len(name) + len(value) + HEADER_OVERHEAD
             if largest is not None and size > largest:
                 return None
-            response = offered(rest, query, actor)
+            response = offered(path, rest, query, actor)
             if response is not None:
                 body, headers = response.body, response.headers.copy()
                 if not isinstance(body, bytes) or headers[0][0] != "content-type":

@@ -19,7 +19,7 @@ from hekla.faces.rest.export import CSV, NDJSON, export, question_of
 from hekla.faces.rest.import_ import IMPORT, Imports
 from hekla.faces.rest.keys import Key, key_condition, parse_key
 from hekla.faces.rest.parse import Pairs, parse_item, parse_list
-from hekla.faces.rest.prepared import Asked, Prepared, given_value, prepare, skeleton
+from hekla.faces.rest.prepared import LONGEST_ASKED, Asked, Prepared, given_value, prepare, skeleton
 from hekla.faces.rest.row_documents import Documents
 from hekla.faces.rest.write import WriteEndpoint
 from hekla.policy.access import Access
@@ -96,7 +96,7 @@ class ResourceEndpoint:
         # Of keys of several columns, or of none, nothing is read in this way.
         parsing = resource.columns[resource.key[0]] if self._has_rows else None
         self._parse_key = str if parsing is None else parsing.type.parse
-        self.at_once = self._rows_at_once()
+        self.at_once = self._answers_at_once()
 
     def __call__(self, request: Request, rest: str) -> Response | Coroutine[Any, Any, Response]:
         if (
@@ -192,33 +192,45 @@ class ResourceEndpoint:
             raise self._not_found()
         return self._waited_for(answer)
 
-    def _rows_at_once(self) -> Callable[[str, str, Actor], Response | None]:
-        """What answers a GET of a row that has nothing to negotiate, as it is answered otherwise.
+    def _answers_at_once(self) -> Callable[[str, str, str, Actor], Response | None]:
+        """What answers a GET that has nothing to negotiate, as it is answered otherwise.
 
-        It answers None where it takes more than to read a body: the whole way is to be gone. It
-        is a closure, since this is the commonest request of all.
+        It answers None where it takes more than to read a row or a list of a form that was read
+        before: the whole way is to be gone. It is a closure, since it is called for the commonest
+        requests of all.
         """
         mark, has_rows, words, parse = self, self._has_rows, self._words, self._parse_key
         plain, prepared_for, policy = self._plain, self._prepared, self.engine.policy
+        asked_for, list_headers = self._asked, self._list_headers
 
-        def answer(rest: str, query: str, actor: Actor) -> Response | None:
+        def answer(path: str, rest: str, query: str, actor: Actor) -> Response | None:
+            access = policy.anonymous if actor is ANONYMOUS else policy.access(actor)
+            if not rest:
+                asked = asked_for.get((mark, access, "list", query))
+                if asked is None:
+                    return None
+                values, plan = asked.values, asked.prepared.plan
+                direct = len(values) == plan.direct
+                found = asked.prepared.read(values if direct else plan.bind(values, actor))
+                if found is None:
+                    return None
+                return Response(200, found.body, list_headers(path, asked, found))
             if not (has_rows and rest.isalnum()) or rest in words:
                 return None
-            access = policy.anonymous if actor is ANONYMOUS else policy.access(actor)
             prepared = prepared_for.get((mark, access, query)) if query else plain.get(access)
-            if prepared is None or prepared.read is None:
+            if prepared is None:
                 return None
             try:
                 key = parse(rest)
             except (ValueError, Problem):
                 return None
             if prepared.bare:
-                body = prepared.read((key,))
+                found = prepared.read((key,))
             else:
-                values, plan = prepared.values((), (key,)), prepared.plan
-                direct = len(values) == plan.direct
-                body = prepared.read(values if direct else plan.bind(values, actor))
-            return None if body is None else Response(200, body, _JSON_HEADERS)
+                filled, plan = prepared.values((), (key,)), prepared.plan
+                direct = len(filled) == plan.direct
+                found = prepared.read(filled if direct else plan.bind(filled, actor))
+            return None if found is None else Response(200, found.body, _JSON_HEADERS)
 
         return answer
 
@@ -304,10 +316,12 @@ class ResourceEndpoint:
         asked = self._asked.get(mark)
         if asked is None:
             asked = self._asked_anew(request.query, access, kind)
-            self._asked.put(mark, asked)
+            if len(request.query) <= LONGEST_ASKED:
+                self._asked.put(mark, asked)
         answer = engine.answer(asked.prepared.plan, asked.values, actor)
         if isinstance(answer, Answer):
-            return Response(200, answer.body, self._list_headers(request, asked, answer))
+            path = request.base + request.path
+            return Response(200, answer.body, self._list_headers(path, asked, answer))
         return self._listed_later(request, asked, answer)
 
     async def _listed_later(
@@ -316,7 +330,8 @@ class ResourceEndpoint:
         answer = None if pending is None else await pending
         if answer is None:
             raise Problem(INTERNAL)
-        return Response(200, answer.body, self._list_headers(request, asked, answer))
+        path = request.base + request.path
+        return Response(200, answer.body, self._list_headers(path, asked, answer))
 
     def _asked_anew(self, query: str, access: Access, kind: str) -> Asked:
         pairs = split_query(query)
@@ -364,9 +379,7 @@ class ResourceEndpoint:
             query = replace(query, after=after)
         return prepare(query, self.engine, access, tag)
 
-    def _list_headers(
-        self, request: Request, asked: Asked, answer: Answer
-    ) -> list[tuple[str, str]]:
+    def _list_headers(self, path: str, asked: Asked, answer: Answer) -> list[tuple[str, str]]:
         prepared, values = asked.prepared, asked.values
         headers = [_JSON_HEADER, _VARY]
         if answer.total is not None:
@@ -376,13 +389,13 @@ class ResourceEndpoint:
         if prepared.tag:
             if full and answer.last is not None:
                 cursor = self._cursors.encode(prepared.tag, answer.last)
-                page = _target(request, asked)
+                page = _as_target(path) + asked.paging
                 headers.append(("x-next-cursor", cursor))
                 headers.append(("link", f'<{page}cursor={cursor}>; rel="next"'))
             return headers
         skip = values[prepared.offset] if prepared.offset is not None else 0
         if limit and (full or skip):
-            page = _target(request, asked)
+            page = _as_target(path) + asked.paging
             following = f'<{page}skip={skip + limit}>; rel="next"' if full else ""
             previous = f'<{page}skip={max(0, skip - limit)}>; rel="prev"' if skip else ""
             parting = ", " if full and skip else ""
@@ -402,12 +415,12 @@ def _is_null(value: Any) -> bool:
 
 
 # What may stand in a target as it is (RFC 3986), beside the escapes that are there already.
-_SAFE = bytes(code for code in range(0x21, 0x7F) if chr(code) not in '"<>\\^`{|}')
+_is_target = re.compile(r"[!#-;=?-\[\]_a-z~]*").fullmatch
 _UNSAFE = re.compile(r"[^!#-;=?-\[\]_a-z~]")
 
 
 def _paging(query: str) -> str:
-    """What of a query a Link goes on with, up to the parameter that tells the page."""
+    """The query of a Link to another page (RFC 8288), up to the parameter that tells the page."""
     if "cursor" in query or "skip" in query:
         # A cursor goes on behind what was skipped, so skip is for the first page only.
         parts = [part for part in query.split("&") if not part.startswith(("cursor=", "skip="))]
@@ -415,15 +428,8 @@ def _paging(query: str) -> str:
     return _as_target(f"?{query}{'&' if query else ''}")
 
 
-def _target(request: Request, asked: Asked) -> str:
-    """The target of a Link header (RFC 8288), up to the parameter that tells the page."""
-    return f"{_as_target(request.base + request.path)}{asked.paging}"
-
-
 def _as_target(text: str) -> str:
-    if text.encode("utf-8", "replace").translate(None, _SAFE):
-        return _UNSAFE.sub(_escape, text)
-    return text
+    return text if _is_target(text) else _UNSAFE.sub(_escape, text)
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -11,14 +11,14 @@ from typing import Any
 
 import msgspec
 
-from hekla.engine import Engine, Plan
+from hekla.engine import Answer, Engine, Plan
 from hekla.faces.rest.filters import Sourced
 from hekla.faces.rest.parse import Pairs
 from hekla.policy.access import Access
 from hekla.query.ast import Aggregate, Select
 from hekla.query.shape import Shape, parameterize
 
-__all__ = ["Asked", "Prepared", "prepare", "skeleton"]
+__all__ = ["ASKED", "LONGEST_ASKED", "Asked", "Prepared", "prepare", "skeleton"]
 
 # Parameters whose text decides about the statement; all others are read as values.
 _STRUCTURAL = frozenset(
@@ -43,14 +43,18 @@ def skeleton(pairs: Pairs, aggregate: bool = False) -> tuple[Any, ...]:
     return tuple(parts)
 
 
+def _never(args: Sequence[Any]) -> Answer | None:
+    return None
+
+
 class Prepared(msgspec.Struct, frozen=True):
     """A plan, and where each of its values comes from.
 
     ``sources`` holds ``(position, convert)`` for a pair of the query string, ``(-1 - n, None)``
     for the given value number ``n`` (of a key or a cursor), and ``(None, value)`` for a value
     that is always the same. ``limit`` and ``offset`` tell which values these are, ``tag``
-    names the ordering. ``bare``: there is no argument but the one value given. ``read`` reads
-    what the plan has of a single row, where that can be done at once.
+    names the ordering. ``bare``: there is no argument but the one value given. ``read`` answers
+    the plan by its arguments, where that can be done at once.
     """
 
     plan: Plan
@@ -60,7 +64,7 @@ class Prepared(msgspec.Struct, frozen=True):
     offset: int | None = None
     tag: str = ""
     bare: bool = False
-    read: Callable[[Sequence[Any]], bytes | None] | None = None
+    read: Callable[[Sequence[Any]], Answer | None] = _never
 
     def values(self, pairs: Pairs, given: Sequence[Any] = ()) -> list[Any]:
         """The values of this request; ValueError if one does not fit."""
@@ -73,6 +77,10 @@ class Prepared(msgspec.Struct, frozen=True):
             else:
                 values.append(given[-1 - position])
         return values
+
+
+# How many query strings are remembered as they were understood, and how long they may be.
+ASKED, LONGEST_ASKED = 8192, 512
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -114,5 +122,5 @@ def prepare(query: Select | Aggregate, engine: Engine, access: Access, tag: str 
         None if shaped.offset is None else shaped.offset.index,
         tag,
         sources == [(-1, None)] and plan.direct == 1,
-        engine.body_reader(plan) if isinstance(shaped, Select) and shaped.one else None,
+        engine.reader(plan),
     )

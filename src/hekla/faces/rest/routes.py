@@ -16,7 +16,7 @@ from hekla.faces.rest.cursor import CursorCodec
 from hekla.faces.rest.endpoint import ResourceEndpoint
 from hekla.faces.rest.import_ import IMPORT, Imports
 from hekla.faces.rest.pages import ASSETS, asset, index_page, reference_page
-from hekla.faces.rest.prepared import Asked, Prepared
+from hekla.faces.rest.prepared import ASKED, Asked, Prepared
 from hekla.faces.rest.row_documents import Documents
 from hekla.query.shape import Question
 from hekla.schema.describe import describe
@@ -72,7 +72,7 @@ class RestFace:
         self._document: tuple[str, Response] | None = None
         cursors = CursorCodec(secret)
         prepared: Cache[tuple[Any, ...], Prepared] = Cache(engine.settings.plan_cache_size)
-        asked: Cache[tuple[Any, ...], Asked] = Cache(engine.settings.plan_cache_size)
+        asked: Cache[tuple[Any, ...], Asked] = Cache(ASKED)
         documents = Documents(engine)
         imports = Imports(engine)
         self._endpoints: dict[str, ResourceEndpoint] = {}

@@ -101,21 +101,18 @@ class Engine:
             return _answer(plan, row)
         return None if row is None else _answered(plan, row)
 
-    def reader(self, plan: Plan) -> Callable[[Sequence[Any]], Answer | None]:
-        """What answers a plan by its arguments, or None where :meth:`answer` has to be asked.
+    def reader(self, plan: Plan) -> Callable[[Sequence[Any]], bytes | Row | None]:
+        """What reads a plan's row by its arguments, or None where :meth:`answer` has to be asked.
 
         It asks nobody who they are: only for actors of the access that ``plan`` was made for.
-        See :meth:`hekla.store.protocol.Store.reader`.
+        See :meth:`hekla.store.protocol.Store.reader`, and :meth:`told` for rows.
         """
-        read = self.store.reader(plan)
+        return self.store.reader(plan)
 
-        def answer(args: Sequence[Any]) -> Answer | None:
-            row = read(args)
-            if isinstance(row, bytes):
-                return Answer(row)
-            return None if row is None else _answer(plan, row)
-
-        return answer
+    @staticmethod
+    def told(plan: Plan, row: Row) -> Answer:
+        """What a row says that was read by a plan."""
+        return _answer(plan, row)
 
     def _arguments(self, plan: Plan, values: Sequence[Any], actor: Actor) -> Sequence[Any]:
         """The arguments of a plan; nobody runs one that was made for others."""

@@ -201,7 +201,7 @@ class ResourceEndpoint:
         """
         mark, has_rows, words, parse = self, self._has_rows, self._words, self._parse_key
         plain, prepared_for, policy = self._plain, self._prepared, self.engine.policy
-        asked_for, list_headers = self._asked, self._list_headers
+        asked_for, list_headers, told = self._asked, self._list_headers, self.engine.told
 
         def answer(path: str, rest: str, query: str, actor: Actor) -> Response | None:
             access = policy.anonymous if actor is ANONYMOUS else policy.access(actor)
@@ -211,9 +211,10 @@ class ResourceEndpoint:
                     return None
                 values, plan = asked.values, asked.prepared.plan
                 direct = len(values) == plan.direct
-                found = asked.prepared.read(values if direct else plan.bind(values, actor))
-                if found is None:
+                row = asked.prepared.read(values if direct else plan.bind(values, actor))
+                if not isinstance(row, tuple):
                     return None
+                found = told(plan, row)
                 return Response(200, found.body, list_headers(path, asked, found))
             if not (has_rows and rest.isalnum()) or rest in words:
                 return None
@@ -225,12 +226,12 @@ class ResourceEndpoint:
             except (ValueError, Problem):
                 return None
             if prepared.bare:
-                found = prepared.read((key,))
+                body = prepared.read((key,))
             else:
                 filled, plan = prepared.values((), (key,)), prepared.plan
                 direct = len(filled) == plan.direct
-                found = prepared.read(filled if direct else plan.bind(filled, actor))
-            return None if found is None else Response(200, found.body, _JSON_HEADERS)
+                body = prepared.read(filled if direct else plan.bind(filled, actor))
+            return Response(200, body, _JSON_HEADERS) if isinstance(body, bytes) else None
 
         return answer
 

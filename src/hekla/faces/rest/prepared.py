@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from hekla.engine import Answer, Engine, Plan
+from hekla.engine import Engine, Plan
 from hekla.faces.rest.filters import Sourced
 from hekla.faces.rest.parse import Pairs
 from hekla.policy.access import Access
@@ -43,7 +43,7 @@ def skeleton(pairs: Pairs, aggregate: bool = False) -> tuple[Any, ...]:
     return tuple(parts)
 
 
-def _never(args: Sequence[Any]) -> Answer | None:
+def _never(args: Sequence[Any]) -> None:
     return None
 
 
@@ -53,8 +53,8 @@ class Prepared(msgspec.Struct, frozen=True):
     ``sources`` holds ``(position, convert)`` for a pair of the query string, ``(-1 - n, None)``
     for the given value number ``n`` (of a key or a cursor), and ``(None, value)`` for a value
     that is always the same. ``limit`` and ``offset`` tell which values these are, ``tag``
-    names the ordering. ``bare``: there is no argument but the one value given. ``read`` answers
-    the plan by its arguments, where that can be done at once.
+    names the ordering. ``bare``: there is no argument but the one value given. ``read`` reads
+    the plan's row by its arguments, where that can be done at once.
     """
 
     plan: Plan
@@ -64,7 +64,7 @@ class Prepared(msgspec.Struct, frozen=True):
     offset: int | None = None
     tag: str = ""
     bare: bool = False
-    read: Callable[[Sequence[Any]], Answer | None] = _never
+    read: Callable[[Sequence[Any]], bytes | tuple[Any, ...] | None] = _never
 
     def values(self, pairs: Pairs, given: Sequence[Any] = ()) -> list[Any]:
         """The values of this request; ValueError if one does not fit."""

@@ -65,10 +65,20 @@ class _Load(Work):
         await super()._check_references(part.resource, row, "")
 
     async def refers_ahead(self, part: _Part, row: Mapping[str, Any]) -> bool:
-        """Whether the row refers to one that is not there, but may still come."""
+        """Whether the row refers to one that is not there, but may still come.
+
+        One that may not be seen is taken for one that is not there: it goes the same way, and
+        is told of in the same words.
+        """
+        seen = {
+            each.names: each.plan for each in self.writer.references(self.access, part.resource)
+        }
         for foreign in part.ahead:
             values = foreign.values(row)
-            if values is not None and not await self.is_there(foreign, values):
+            if values is None:
+                continue
+            plan = seen.get(foreign.names, foreign.plan)
+            if await self.tx.fetch(plan.sql, plan.bind(values, self.actor)) is None:
                 return True
         return False
 

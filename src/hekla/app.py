@@ -35,9 +35,8 @@ from hekla.server.rsgi import RSGI
 from hekla.settings import PREFIX, Settings, from_environment
 from hekla.sql.changes import capture as capture_statements
 from hekla.sql.changes import create_log, log_statements, logged_tables, tables_of
-from hekla.store.apsw_dialect import engine_for
 from hekla.store.location import Location
-from hekla.store.open import open_store
+from hekla.store.open import locate, open_engine, open_store
 from hekla.store.protocol import Store
 from hekla.store.recording import record
 from hekla.web.application import WebApplication
@@ -86,8 +85,9 @@ class Explanation:
 class Hekla:
     """A backend: models, or a database that exists, as an API.
 
-    ``url`` names the database (``sqlite:///tasks.db``); without it, the environment variable
-    ``HEKLA_DATABASE_URL`` does, or else it is ``sqlite:///hekla.db``. ``prefix`` puts every
+    ``url`` names the database (``sqlite:///tasks.db``, ``postgresql://user@host/tasks``);
+    without it, the environment variable ``HEKLA_DATABASE_URL`` does, or else it is
+    ``sqlite:///hekla.db``. ``prefix`` puts every
     address below a path such as ``/api``. The app is an ASGI and an RSGI callable.
 
     Raises :class:`~hekla.errors.OperatorError` for a URL or a setting that cannot be right.
@@ -104,7 +104,7 @@ class Hekla:
     ) -> None:
         self.settings = settings or Settings.from_environment()
         # Read once: a database in memory belongs to the one location that names it.
-        self.location = Location.parse(url or self.settings.database_url)
+        self.location = locate(url or self.settings.database_url)
         self.title = title
         self.version = version
         self._prefix = prefix
@@ -185,8 +185,8 @@ class Hekla:
         With ``delete_all`` a ``DELETE`` of the list without a filter deletes every row that may
         be deleted; else that has to be said by ``?all=true``.
         With ``capture="triggers"`` what other programs write is on record too, once
-        ``hekla capture --create`` was run. ``rate_limit`` says how often the resource may be
-        asked and written: ``"100/minute by actor"``.
+        ``hekla capture --create`` was run; on a database server it always is. ``rate_limit``
+        says how often the resource may be asked and written: ``"100/minute by actor"``.
         """
         self._declare()
         if rate_limit:
@@ -417,7 +417,7 @@ class Hekla:
     def sessions(self) -> sa.Engine:
         """An SQLAlchemy engine on the app's database, over the driver that Hekla uses."""
         if self._sessions is None:
-            self._sessions = engine_for(self.location, self.settings, prepare=self._record)
+            self._sessions = open_engine(self.location, self.settings, prepare=self._record)
         return self._sessions
 
     @contextmanager
@@ -491,7 +491,7 @@ class Hekla:
 
     def _check_captured(self) -> None:
         """Say what other programs write that is not put on record, though it should be."""
-        if not self.parts.captured:
+        if not self.parts.captured or not isinstance(self.location, Location):
             return
         connection = self.location.open()
         try:
@@ -622,7 +622,7 @@ class Hekla:
         return examine(
             self.settings,
             parts.policy,
-            self.location.path,
+            self.location.path if isinstance(self.location, Location) else None,
             served or Circumstances(),
             rated=parts.rates is not None,
         )
@@ -662,17 +662,19 @@ class _Parts:
         """The statements that record the changes of each table."""
         prepared: list[str] = []
         if not app.location.read_only and (self.policy.writable or self.captured):
+            # Elsewhere triggers belong to the database, and record for whoever writes.
+            embedded = self.store.dialect == "sqlite"
             prepared += create_once(self.store.dialect)
             prepared += log_statements(self.schema, self.store.dialect)
             self.recorded = {
-                table.name: capture_statements(table, secret)
+                table.name: capture_statements(table, secret) if embedded else []
                 for table, secret in logged_tables(self.schema).items()
             }
         hooks = self._hooks(app)
         self.engine = Engine(self.schema, self.policy, self.store, app.settings, hooks)
         self.engine.changes.keep(bool(self.recorded))
         router = Router(app._prefix)
-        secret = app.settings.secret or str(app.location)
+        secret = app.settings.secret or app.location.seed
         self.face = RestFace(self.engine, router, secret, describe=app.openapi, title=app.title)
         self.auth: Auth | None = None
         self.auth_face: AuthFace | None = None
@@ -821,7 +823,7 @@ class _Parts:
         if app._reflected is not None:
             if app._declarations:
                 raise OperatorError("an app either declares resources or reflects a database")
-            engine = engine_for(app.location, app.settings, read_only=True)
+            engine = open_engine(app.location, app.settings, read_only=True)
             try:
                 schema = reflect(engine)
             finally:

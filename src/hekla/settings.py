@@ -107,7 +107,24 @@ class Settings:
         60.0, "Seconds that an export waits for a client that does not read.", minimum=0.001
     )
     busy_timeout: float = _setting(
-        5.0, "Seconds that a statement waits for the lock of another process."
+        5.0,
+        "Seconds that a statement waits for the lock of another process, or for a connection to "
+        "the database server.",
+    )
+    connections: int = _setting(
+        8, "Connections to a database server that read, in each worker.", minimum=1, maximum=1000
+    )
+    write_connections: int = _setting(
+        4,
+        "Connections to a database server that write, in each worker; as many again for long "
+        "writes such as imports.",
+        minimum=1,
+        maximum=1000,
+    )
+    statement_cache_size: int = _setting(
+        256,
+        "Statements that stay prepared on each connection to a database server; 0 for a pooler "
+        "that gives each transaction another connection, such as PgBouncer.",
     )
     mmap_bytes: int = _setting(256 << 20, "How much of an SQLite file is read by memory mapping.")
     changes_max_age: int = _setting(

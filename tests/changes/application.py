@@ -112,9 +112,10 @@ loose = sa.Table(
 )
 
 
-def make(place: Path, settings: Settings | None = None, *, capture: bool = False) -> Hekla:
-    """The application on a file of its own."""
-    app = Hekla(f"sqlite:///{place}", settings=settings)
+def make(place: Path | str, settings: Settings | None = None, *, capture: bool = False) -> Hekla:
+    """The application on a file of its own, or at a URL."""
+    url = place if isinstance(place, str) else f"sqlite:///{place}"
+    app = Hekla(url, settings=settings)
     triggers: Any = "triggers" if capture else None
     app.resource(
         Task,
@@ -138,7 +139,7 @@ def make(place: Path, settings: Settings | None = None, *, capture: bool = False
 
 @asynccontextmanager
 async def running(
-    place: Path, settings: Settings | None = None, *, capture: bool = False
+    place: Path | str, settings: Settings | None = None, *, capture: bool = False
 ) -> AsyncIterator[Hekla]:
     app = make(place, settings, capture=capture)
     await app.startup()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
 from hekla import Hekla
 from hekla.settings import Settings
 from tests.changes.application import ADMIN, ANN, BOB, changes_of, make, must, running
+from tests.databases import NewUrl
 from tests.scenarios.client import Scenario, ask, check
 
 pytestmark = pytest.mark.anyio
@@ -48,9 +48,9 @@ SCENARIOS = [
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
-async def test_what_is_asked_wrongly_is_said(tmp_path: Path, scenario: Scenario) -> None:
+async def test_what_is_asked_wrongly_is_said(new_url: NewUrl, scenario: Scenario) -> None:
     """A parameter that cannot be right is named, with the nearest right word."""
-    async with running(tmp_path / "a.db") as app:
+    async with running(new_url()) as app:
         await fill(app)
         answer = await ask(app, scenario.target, actor=ADMIN)
         check(scenario, answer)
@@ -59,9 +59,9 @@ async def test_what_is_asked_wrongly_is_said(tmp_path: Path, scenario: Scenario)
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 @pytest.mark.parametrize("target", ["/changes", "/words/changes", "/words/w0/history"])
-async def test_changes_are_only_read(tmp_path: Path, method: str, target: str) -> None:
+async def test_changes_are_only_read(new_url: NewUrl, method: str, target: str) -> None:
     """Every other method is answered with 405 and what is allowed."""
-    async with running(tmp_path / "a.db") as app:
+    async with running(new_url()) as app:
         await fill(app)
         answer = await ask(app, target, method=method, actor=ADMIN, document={})
         assert answer.status == 405
@@ -69,9 +69,9 @@ async def test_changes_are_only_read(tmp_path: Path, method: str, target: str) -
         assert len(await changes_of(app, ADMIN, "/changes")) == 3
 
 
-async def test_a_change_looks_as_documented(tmp_path: Path) -> None:
+async def test_a_change_looks_as_documented(new_url: NewUrl) -> None:
     """The members of a change, in their order."""
-    async with running(tmp_path / "a.db") as app:
+    async with running(new_url()) as app:
         await must(app, ANN, "POST", "/words", {"word": "a"}, x_request_id="q")
         (change,) = (await ask(app, "/words/changes", actor=ANN)).json()
         assert change.pop("at").endswith("Z")
@@ -88,9 +88,9 @@ async def test_a_change_looks_as_documented(tmp_path: Path) -> None:
         }
 
 
-async def test_pages_lead_on_to_the_end(tmp_path: Path) -> None:
+async def test_pages_lead_on_to_the_end(new_url: NewUrl) -> None:
     """Link leads from page to page, and X-Next-Cursor is there with the last one too."""
-    async with running(tmp_path / "a.db") as app:
+    async with running(new_url()) as app:
         await fill(app, 5)
         first = await ask(app, "/words/changes?limit=2&fields=times", actor=ANN)
         assert [change["seq"] for change in first.json()] == [1, 2]
@@ -103,9 +103,9 @@ async def test_pages_lead_on_to_the_end(tmp_path: Path) -> None:
         assert last.headers["x-next-cursor"] == "5"
 
 
-async def test_a_reader_gets_past_what_is_hidden(tmp_path: Path) -> None:
+async def test_a_reader_gets_past_what_is_hidden(new_url: NewUrl) -> None:
     """Where a page finds nothing that may be seen, its cursor still goes on, in bounded steps."""
-    async with running(tmp_path / "a.db") as app:
+    async with running(new_url()) as app:
         with app.session() as session:
             session.connection().exec_driver_sql(
                 "with recursive n(i) as (select 1 union all select i + 1 from n where i < 2500) "
@@ -122,9 +122,9 @@ async def test_a_reader_gets_past_what_is_hidden(tmp_path: Path) -> None:
         assert await changes_of(app, BOB, "/words/changes") == []
 
 
-async def test_fields_choose_columns_and_changes(tmp_path: Path) -> None:
+async def test_fields_choose_columns_and_changes(new_url: NewUrl) -> None:
     """With ``fields`` an update is told only if one of these columns changed."""
-    async with running(tmp_path / "a.db") as app:
+    async with running(new_url()) as app:
         await must(app, ANN, "POST", "/tasks", {"id": 1, "title": "a", "shared": True})
         await must(app, ANN, "PATCH", "/tasks/1", {"title": "b"})
         await must(app, ANN, "PATCH", "/tasks/1", {"owner_id": 2})
@@ -135,9 +135,9 @@ async def test_fields_choose_columns_and_changes(tmp_path: Path) -> None:
         ]
 
 
-async def test_the_tag_names_the_cursor_too(tmp_path: Path) -> None:
+async def test_the_tag_names_the_cursor_too(new_url: NewUrl) -> None:
     """An unchanged page is answered with 304; one that only leads further is not."""
-    async with running(tmp_path / "a.db") as app:
+    async with running(new_url()) as app:
         await fill(app, 1)
         first = await ask(app, "/tasks/changes", actor=ANN)
         assert first.json() == []
@@ -149,9 +149,9 @@ async def test_the_tag_names_the_cursor_too(tmp_path: Path) -> None:
         assert (further.status, further.headers["x-next-cursor"]) == (200, "2")
 
 
-async def test_head_says_what_get_says(tmp_path: Path) -> None:
+async def test_head_says_what_get_says(new_url: NewUrl) -> None:
     """HEAD has the headers of GET and no body."""
-    async with running(tmp_path / "a.db") as app:
+    async with running(new_url()) as app:
         await fill(app)
         got = await ask(app, "/words/changes?limit=1", actor=ANN)
         head = await ask(app, "/words/changes?limit=1", method="HEAD", actor=ANN)
@@ -160,10 +160,10 @@ async def test_head_says_what_get_says(tmp_path: Path) -> None:
             assert head.headers[name] == got.headers[name]
 
 
-async def test_everything_can_be_streamed(tmp_path: Path) -> None:
+async def test_everything_can_be_streamed(new_url: NewUrl) -> None:
     """As NDJSON all changes come, one a line, in pages that nobody sees; a limit ends it."""
     settings = Settings(default_page_size=2, max_page_size=2)
-    async with running(tmp_path / "a.db", settings) as app:
+    async with running(new_url(), settings) as app:
         await fill(app, 7)
         wanted = {"accept": "application/x-ndjson"}
         for target in ("/changes", "/words/changes"):
@@ -175,9 +175,9 @@ async def test_everything_can_be_streamed(tmp_path: Path) -> None:
         assert gone.status == 410
 
 
-async def test_the_log_is_filtered(tmp_path: Path) -> None:
+async def test_the_log_is_filtered(new_url: NewUrl) -> None:
     """Administrators choose by resource, table, actor, action and time."""
-    async with running(tmp_path / "a.db") as app:
+    async with running(new_url()) as app:
         await must(app, ANN, "POST", "/words", {"word": "a"})
         await must(app, BOB, "PATCH", "/words/a", {"times": 1})
         await must(app, ANN, "POST", "/labels", {"name": "l"})
@@ -199,9 +199,9 @@ async def test_the_log_is_filtered(tmp_path: Path) -> None:
         assert await seqs(f"since={third}&after=3") == [4]
 
 
-async def test_tables_between_two_others_are_on_record(tmp_path: Path) -> None:
+async def test_tables_between_two_others_are_on_record(new_url: NewUrl) -> None:
     """Their rows are told as they are stored, those that a cascade removed as well."""
-    async with running(tmp_path / "a.db") as app:
+    async with running(new_url()) as app:
         await must(app, ANN, "POST", "/tasks", {"id": 1, "title": "a", "owner_id": 1})
         await must(app, ANN, "POST", "/labels", {"name": "l"})
         await must(app, ANN, "POST", "/things", {"id": 5, "task_id": 1})
@@ -225,9 +225,9 @@ async def test_tables_between_two_others_are_on_record(tmp_path: Path) -> None:
         assert loosened["changed"] == ["task_id"]
 
 
-async def test_keys_that_are_words_here_are_reached(tmp_path: Path) -> None:
+async def test_keys_that_are_words_here_are_reached(new_url: NewUrl) -> None:
     """``=changes`` is the row, and has a history of its own."""
-    async with running(tmp_path / "a.db") as app:
+    async with running(new_url()) as app:
         made = await must(app, ANN, "POST", "/words", {"word": "changes"})
         assert made.headers["location"] == "/words/=changes"
         assert (await ask(app, "/words/=changes")).json() == {"word": "changes", "times": 0}
@@ -241,9 +241,9 @@ async def test_keys_that_are_words_here_are_reached(tmp_path: Path) -> None:
         assert found.json() == {"word": "a/history", "times": 0}
 
 
-async def test_history_of_rows_that_are_gone_and_of_composite_keys(tmp_path: Path) -> None:
+async def test_history_of_rows_that_are_gone_and_of_composite_keys(new_url: NewUrl) -> None:
     """A deleted row still has a history; a key of several columns has one as well."""
-    async with running(tmp_path / "a.db") as app:
+    async with running(new_url()) as app:
         await must(app, ANN, "POST", "/members", {"project_id": 3, "user_id": 4})
         await must(app, ANN, "PATCH", "/members/3,4", {"role": "owner"})
         await must(app, ANN, "DELETE", "/members/3,4")
@@ -254,9 +254,9 @@ async def test_history_of_rows_that_are_gone_and_of_composite_keys(tmp_path: Pat
         assert (end.status, end.json()) == (200, [])
 
 
-async def test_a_key_that_changes_ends_one_history_and_begins_another(tmp_path: Path) -> None:
+async def test_a_key_that_changes_ends_one_history_and_begins_another(new_url: NewUrl) -> None:
     """It is told as the end of one row and the beginning of another."""
-    async with running(tmp_path / "a.db") as app:
+    async with running(new_url()) as app:
         await must(app, ANN, "POST", "/words", {"word": "old", "times": 2})
         with app.session() as session:
             session.connection().exec_driver_sql("update words set word = 'new'")
@@ -271,13 +271,14 @@ async def test_a_key_that_changes_ends_one_history_and_begins_another(tmp_path: 
         assert begun["after"] == {"word": "new", "times": 2}
 
 
-async def test_an_app_that_writes_nothing_keeps_no_log(tmp_path: Path) -> None:
+async def test_an_app_that_writes_nothing_keeps_no_log(new_url: NewUrl) -> None:
     """Without a rule for writing there is neither a log nor an address for it."""
     from hekla import Hekla, everyone
 
-    await (app := make(tmp_path / "a.db")).startup()
+    url = new_url()
+    await (app := make(url)).startup()
     await app.shutdown()
-    reader = Hekla(f"sqlite:///{tmp_path / 'a.db'}?mode=ro")
+    reader = Hekla(url + ("&" if "?" in url else "?") + "mode=ro")
     reader.reflect(read=everyone)
     await reader.startup()
     try:

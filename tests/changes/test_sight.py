@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hekla import Actor, Hekla
 from tests.changes.application import ADMIN, ANN, BOB, NOBODY, changes_of, must, running
+from tests.databases import NewUrl
 from tests.scenarios.client import ask
 
 pytestmark = pytest.mark.anyio
@@ -40,9 +40,9 @@ async def story(app: Hekla) -> None:
     await must(app, BOB, "DELETE", "/tasks/1")
 
 
-async def test_rows_come_into_sight_and_leave_it(tmp_path: Path) -> None:
+async def test_rows_come_into_sight_and_leave_it(new_url: NewUrl) -> None:
     """Coming into sight is told as a create, leaving it as a delete, with the visible side only."""
-    async with running(tmp_path / "a.db") as app:
+    async with running(new_url()) as app:
         await story(app)
         assert brief(await changes_of(app, ANN)) == [
             ("create", ALL, None, "a"),
@@ -64,9 +64,9 @@ async def test_rows_come_into_sight_and_leave_it(tmp_path: Path) -> None:
         ]
 
 
-async def test_what_may_not_be_seen_stands_nowhere(tmp_path: Path) -> None:
+async def test_what_may_not_be_seen_stands_nowhere(new_url: NewUrl) -> None:
     """Neither hidden rows nor hidden columns leave a trace in what others are told."""
-    async with running(tmp_path / "a.db") as app:
+    async with running(new_url()) as app:
         row = {"id": 1, "title": "hidden-title", "owner_id": 1, "note": "hidden-note"}
         await must(app, ANN, "POST", "/tasks", row)
         await must(app, ANN, "PATCH", "/tasks/1", {"note": "hidden-too"})
@@ -85,9 +85,9 @@ async def test_what_may_not_be_seen_stands_nowhere(tmp_path: Path) -> None:
         assert gone.json()["detail"] == never.json()["detail"]
 
 
-async def test_a_closed_column_does_not_exist(tmp_path: Path) -> None:
+async def test_a_closed_column_does_not_exist(new_url: NewUrl) -> None:
     """A column that whoever asks may not know of is in no change, and cannot be asked for."""
-    async with running(tmp_path / "a.db") as app:
+    async with running(new_url()) as app:
         planner = Actor(3, frozenset({"planner"}))
         row = {"id": 1, "title": "a", "shared": True, "plan": "p"}
         await must(app, planner, "POST", "/tasks", row)
@@ -99,9 +99,9 @@ async def test_a_closed_column_does_not_exist(tmp_path: Path) -> None:
         assert closed.json()["code"] == absent.json()["code"] == "unknown_column"
 
 
-async def test_secret_columns_are_in_no_change(tmp_path: Path) -> None:
+async def test_secret_columns_are_in_no_change(new_url: NewUrl) -> None:
     """Not even administrators are told a secret column, nor that it is what changed."""
-    async with running(tmp_path / "a.db") as app:
+    async with running(new_url()) as app:
         row = {"id": 1, "title": "a", "owner_id": 9, "token": "secret-1"}
         await must(app, ADMIN, "POST", "/tasks", row)
         await must(app, ADMIN, "PATCH", "/tasks/1", {"token": "secret-2"})
@@ -114,9 +114,9 @@ async def test_secret_columns_are_in_no_change(tmp_path: Path) -> None:
         assert "secret-" not in repr(stored)
 
 
-async def test_who_wrote_is_told_to_administrators_and_to_themselves(tmp_path: Path) -> None:
+async def test_who_wrote_is_told_to_administrators_and_to_themselves(new_url: NewUrl) -> None:
     """``actor`` and ``request`` are left out for others."""
-    async with running(tmp_path / "a.db") as app:
+    async with running(new_url()) as app:
         row = {"id": 1, "title": "a", "shared": True}
         await must(app, ANN, "POST", "/tasks", row, x_request_id="r-1")
         (mine,) = await changes_of(app, ANN)
@@ -129,9 +129,9 @@ async def test_who_wrote_is_told_to_administrators_and_to_themselves(tmp_path: P
         assert "actor" not in (await changes_of(app, NOBODY))[-1]
 
 
-async def test_questions_about_other_tables_are_answered_as_they_are_now(tmp_path: Path) -> None:
+async def test_questions_about_other_tables_are_answered_as_they_are_now(new_url: NewUrl) -> None:
     """A rule that asks another table decides about both sides by that table's present rows."""
-    async with running(tmp_path / "a.db") as app:
+    async with running(new_url()) as app:
         await must(app, ANN, "POST", "/projects", {"id": 1, "name": "p"})
         await must(app, ANN, "POST", "/projects", {"id": 2, "name": "q"})
         assert await changes_of(app, ANN, "/projects/changes") == []
@@ -141,9 +141,9 @@ async def test_questions_about_other_tables_are_answered_as_they_are_now(tmp_pat
         assert await changes_of(app, BOB, "/projects/changes") == []
 
 
-async def test_a_rule_over_what_the_log_does_not_hold_lets_nobody_see(tmp_path: Path) -> None:
+async def test_a_rule_over_what_the_log_does_not_hold_lets_nobody_see(new_url: NewUrl) -> None:
     """A column that was added after a change leaves the rule without an answer: it is hidden."""
-    async with running(tmp_path / "a.db") as app:
+    async with running(new_url()) as app:
         await must(app, ANN, "POST", "/tasks", {"id": 1, "title": "a", "shared": True})
         with app.session() as session:
             session.connection().exec_driver_sql(
@@ -155,18 +155,18 @@ async def test_a_rule_over_what_the_log_does_not_hold_lets_nobody_see(tmp_path: 
         assert len(await changes_of(app, ADMIN, "/changes")) == 1
 
 
-async def test_a_text_is_compared_by_the_collation_of_its_column(tmp_path: Path) -> None:
+async def test_a_text_is_compared_by_the_collation_of_its_column(new_url: NewUrl) -> None:
     """The history of a key is found by the spelling that finds the row."""
-    async with running(tmp_path / "a.db") as app:
+    async with running(new_url()) as app:
         await must(app, ANN, "POST", "/labels", {"name": "Bug"})
         assert (await ask(app, "/labels/bug")).status == 200
         (change,) = await changes_of(app, ANN, "/labels/bug/history")
         assert change["key"] == ["Bug"]
 
 
-async def test_all_changes_are_for_administrators(tmp_path: Path) -> None:
+async def test_all_changes_are_for_administrators(new_url: NewUrl) -> None:
     """The whole log is told to the role admin, whatever the rules of the rows, to nobody else."""
-    async with running(tmp_path / "a.db") as app:
+    async with running(new_url()) as app:
         await story(app)
         for actor in (NOBODY, ANN, Actor(3, frozenset({"planner", "administrator"}))):
             answer = await ask(app, "/changes", actor=actor)

@@ -6,7 +6,6 @@ import json
 from collections.abc import AsyncIterator
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ import sqlalchemy as sa
 
 from hekla import Hekla, everyone
 from hekla.web.request import Request
+from tests.databases import NewUrl
 
 metadata = sa.MetaData()
 sales = sa.Table(
@@ -28,8 +28,8 @@ sales = sa.Table(
 
 
 @pytest.fixture
-async def app(tmp_path: Path) -> AsyncIterator[Hekla]:
-    app = Hekla(f"sqlite:///{tmp_path / 'data.db'}")
+async def app(new_url: NewUrl) -> AsyncIterator[Hekla]:
+    app = Hekla(new_url())
     app.resource(sales, read=everyone)
     app.create_tables()
     with app.sessions.begin() as connection:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import sqlalchemy as sa
 
@@ -12,6 +11,7 @@ from hekla.actor import ANONYMOUS
 from hekla.query.ast import Include, Order, Select
 from hekla.query.ast import Path as ColumnPath
 from hekla.query.shape import parameterize
+from tests.databases import NewUrl
 
 metadata = sa.MetaData()
 people = sa.Table(
@@ -23,9 +23,9 @@ people = sa.Table(
 )
 
 
-async def test_a_stream_of_rows_with_an_embedded_row_is_in_order(tmp_path: Path) -> None:
+async def test_a_stream_of_rows_with_an_embedded_row_is_in_order(new_url: NewUrl) -> None:
     """Without a limit too, where SQLite drops the order of a subquery that is joined."""
-    app = Hekla(f"sqlite:///{tmp_path / 'data.db'}")
+    app = Hekla(new_url())
     app.resource(people, read=everyone)
     app.create_tables()
     with app.sessions.begin() as connection:

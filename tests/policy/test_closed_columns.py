@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ import sqlalchemy as sa
 from hekla import Hekla, everyone, me, nobody
 from hekla.actor import ANONYMOUS, Actor
 from hekla.web.request import Request
+from tests.databases import NewUrl
 
 metadata = sa.MetaData()
 users = sa.Table(
@@ -68,9 +68,9 @@ class Api:
 
 
 @pytest.fixture
-async def api(tmp_path: Path) -> AsyncIterator[Api]:
+async def api(new_url: NewUrl) -> AsyncIterator[Api]:
     """Who owns a task is closed, or shown to the owner; likewise who reads a note, and its key."""
-    app = Hekla(f"sqlite:///{tmp_path / 'data.db'}")
+    app = Hekla(new_url())
     app.resource(users, read=everyone)
     app.resource(
         tasks,
@@ -174,9 +174,9 @@ async def test_a_search_finds_a_masked_column_in_the_rows_that_show_it(api: Api)
     assert await api.get("/notes?search=a&fields=id", Actor(2)) == [{"id": 3}]
 
 
-def test_nobody_is_what_closes_a_column_for_all(tmp_path: Path) -> None:
+def test_nobody_is_what_closes_a_column_for_all(new_url: NewUrl) -> None:
     """A relation over such a column is known to no access at all."""
-    app = Hekla(f"sqlite:///{tmp_path / 'data.db'}")
+    app = Hekla(new_url())
     app.resource(users, read=everyone)
     app.resource(tasks, read=everyone, columns={"owner_id": nobody})
     policy = app.engine.policy
@@ -186,11 +186,11 @@ def test_nobody_is_what_closes_a_column_for_all(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["/notes", "/notes/aggregate"])
-async def test_a_search_over_closed_columns_is_one_over_none(tmp_path: Path, path: str) -> None:
+async def test_a_search_over_closed_columns_is_one_over_none(new_url: NewUrl, path: str) -> None:
     """Its refusal is the same to the byte as where no column was named for it."""
     bodies = []
-    for number, search in enumerate(([], ["body"])):
-        app = Hekla(f"sqlite:///{tmp_path / f'{number}.db'}")
+    for search in ([], ["body"]):
+        app = Hekla(new_url())
         app.resource(notes, read=everyone, search=search, columns={"body": nobody})
         request = Request("GET", path, "search=a&count", [("x-request-id", "same")])
         answer = await app.handle(request)
@@ -211,10 +211,10 @@ async def test_a_search_over_closed_columns_is_one_over_none(tmp_path: Path, pat
     ],
 )
 async def test_rows_are_there_without_an_open_column(
-    tmp_path: Path, query: str, form: str, body: bytes
+    new_url: NewUrl, query: str, form: str, body: bytes
 ) -> None:
     """Where every column is closed nothing of a row shows but that it is there."""
-    app = Hekla(f"sqlite:///{tmp_path / 'data.db'}")
+    app = Hekla(new_url())
     app.resource(readers, read=everyone, columns={"user_id": nobody, "note_id": nobody})
     app.create_tables()
     with app.sessions.begin() as connection:

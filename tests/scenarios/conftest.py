@@ -7,23 +7,26 @@ from collections.abc import AsyncIterator
 import pytest
 
 from hekla import Hekla
+from tests.databases import NewUrl
 from tests.scenarios.example import load_example
 from tests.scenarios.samples import samples_app
 
 
 @pytest.fixture(scope="module")
-async def example(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hekla]:
+async def example(
+    tmp_path_factory: pytest.TempPathFactory, new_url: NewUrl
+) -> AsyncIterator[Hekla]:
     """The example application with its sample data."""
-    app = load_example(tmp_path_factory.mktemp("example"))
+    app = load_example(tmp_path_factory.mktemp("example"), new_url())
     await app.startup()
     yield app
     await app.shutdown()
 
 
 @pytest.fixture(scope="module")
-async def samples(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hekla]:
+async def samples(new_url: NewUrl) -> AsyncIterator[Hekla]:
     """A table with a column of every type."""
-    app = samples_app(tmp_path_factory.mktemp("samples") / "samples.db")
+    app = samples_app(new_url())
     await app.startup()
     yield app
     await app.shutdown()

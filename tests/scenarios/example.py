@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import sys
 from pathlib import Path
 
 from hekla import Hekla
@@ -15,8 +16,8 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "tasks" / "app.py"
 FOLDER = "EXAMPLE_FOLDER"
 
 
-def load_example(folder: Path) -> Hekla:
-    """The example application; its relative database is one in ``folder``."""
+def load_example(folder: Path, url: str | None = None) -> Hekla:
+    """The example application; its relative database is one in ``folder``, or it is at ``url``."""
     spec = importlib.util.spec_from_file_location(f"example_{abs(hash(folder))}", EXAMPLE)
     assert spec is not None
     assert spec.loader is not None
@@ -24,7 +25,13 @@ def load_example(folder: Path) -> Hekla:
     before = Path.cwd()
     os.chdir(folder)
     try:
-        spec.loader.exec_module(module)
+        if url is None:
+            spec.loader.exec_module(module)
+        else:
+            source = EXAMPLE.read_text().replace("sqlite:///tasks.db", url)
+            # The classes of models look for their module.
+            sys.modules[spec.name] = module
+            exec(compile(source, EXAMPLE, "exec"), module.__dict__)
     finally:
         os.chdir(before)
     app = module.app

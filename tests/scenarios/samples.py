@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -146,9 +145,9 @@ CLASHES: list[dict[str, Any]] = [
 ]
 
 
-def samples_app(path: Path) -> Hekla:
-    """The application, with its rows in a new file."""
-    app = Hekla(f"sqlite:///{path}")
+def samples_app(url: str) -> Hekla:
+    """The application, with its rows in an empty database."""
+    app = Hekla(url)
     app.resource(samples, read=everyone, search=["text"])
     app.resource(clashes, read=everyone)
     app.create_tables()

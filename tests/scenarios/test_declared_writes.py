@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from sqlalchemy import DateTime, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from hekla import Actor, Hekla, everyone
+from tests.databases import NewUrl
 from tests.scenarios.client import Answer, ask
 
 
@@ -34,8 +34,8 @@ class Page(Base):
 
 
 @pytest.fixture
-async def app(tmp_path: Path) -> AsyncIterator[Hekla]:
-    app = Hekla(f"sqlite:///{tmp_path / 'pages.db'}")
+async def app(new_url: NewUrl) -> AsyncIterator[Hekla]:
+    app = Hekla(new_url())
     app.resource(
         Page,
         read=everyone,

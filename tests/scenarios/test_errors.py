@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -11,6 +10,7 @@ import sqlalchemy as sa
 from hekla import Hekla, everyone
 from hekla.errors import CODES
 from hekla.settings import Settings
+from tests.databases import NewUrl
 from tests.scenarios.client import Scenario, ask, check
 
 TASKS = [
@@ -198,7 +198,7 @@ async def test_scenario(example: Hekla, scenario: Scenario) -> None:
 
 
 @pytest.fixture(scope="module")
-async def small(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hekla]:
+async def small(new_url: NewUrl) -> AsyncIterator[Hekla]:
     """A chain of ten nodes under limits that are soon reached."""
     nodes = sa.Table(
         "nodes",
@@ -207,7 +207,7 @@ async def small(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hekla
         sa.Column("name", sa.Text),
         sa.Column("parent_id", sa.ForeignKey("nodes.id")),
     )
-    app = Hekla(f"sqlite:///{tmp_path_factory.mktemp('limits') / 'small.db'}", settings=SMALL)
+    app = Hekla(new_url(), settings=SMALL)
     app.resource(nodes, read=everyone, search=["name"])
     app.create_tables()
     with app.session() as session, session.begin():
@@ -260,11 +260,11 @@ async def test_defaults(small: Hekla) -> None:
     assert export.body.count(b"\n") == 10
 
 
-async def test_a_database_that_goes_away(tmp_path: Path) -> None:
-    """A file that is no database is a 503 that says nothing of the file."""
-    path = tmp_path / "gone.db"
+async def test_a_database_that_goes_away(new_url: NewUrl) -> None:
+    """A table that is gone is a 503 that says nothing of the database."""
+    url = new_url()
     things = sa.Table("things", sa.MetaData(), sa.Column("id", sa.Integer, primary_key=True))
-    app = Hekla(f"sqlite:///{path}")
+    app = Hekla(url)
     app.resource(things, read=everyone)
     app.create_tables()
     await app.startup()
@@ -273,8 +273,10 @@ async def test_a_database_that_goes_away(tmp_path: Path) -> None:
     answer = await ask(app, "/things")
     await app.shutdown()
     assert answer.status in (500, 503)
-    assert b"gone.db" not in answer.body
+    assert b"data.db" not in answer.body
+    assert b"5432" not in answer.body
     assert b"no such table" not in answer.body
+    assert b"does not exist" not in answer.body
 
 
 def test_every_code_is_met_somewhere() -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from hekla import Actor, Hekla, Settings, everyone
+from tests.databases import NewUrl
 from tests.scenarios.client import Answer, ask
 
 
@@ -24,16 +24,16 @@ class Task(Base):
     title: Mapped[str] = mapped_column(String(80))
 
 
-def make_app(folder: Path, **settings: float) -> Hekla:
-    app = Hekla(f"sqlite:///{folder / 'tasks.db'}", settings=Settings(**settings))  # type: ignore[arg-type]
+def make_app(url: str, **settings: float) -> Hekla:
+    app = Hekla(url, settings=Settings(**settings))  # type: ignore[arg-type]
     app.resource(Task, read=everyone, write=everyone)
     app.on_startup(app.create_tables)
     return app
 
 
 @pytest.fixture
-async def app(tmp_path: Path) -> AsyncIterator[Hekla]:
-    app = make_app(tmp_path)
+async def app(new_url: NewUrl) -> AsyncIterator[Hekla]:
+    app = make_app(new_url())
     await app.startup()
     yield app
     await app.shutdown()
@@ -67,13 +67,14 @@ async def test_two_at_once_are_one(app: Hekla) -> None:
     assert await count(app) == 1
 
 
-async def test_the_answer_is_known_after_a_restart(tmp_path: Path) -> None:
+async def test_the_answer_is_known_after_a_restart(new_url: NewUrl) -> None:
     """Another process that opens the file later gives the first answer."""
-    app = make_app(tmp_path)
+    url = new_url()
+    app = make_app(url)
     await app.startup()
     first = await create(app, "k")
     await app.shutdown()
-    app = make_app(tmp_path)
+    app = make_app(url)
     await app.startup()
     assert await create(app, "k") == first
     assert await count(app) == 1
@@ -118,9 +119,9 @@ async def test_updates_deletions_and_arrays_are_remembered_too(app: Hekla) -> No
     assert await count(app) == 1
 
 
-async def test_a_key_expires(tmp_path: Path) -> None:
+async def test_a_key_expires(new_url: NewUrl) -> None:
     """After its time a key is free, and what was kept is deleted little by little."""
-    app = make_app(tmp_path, idempotency_seconds=0.05)
+    app = make_app(new_url(), idempotency_seconds=0.05)
     await app.startup()
     for number in range(12):
         await create(app, f"k{number}")

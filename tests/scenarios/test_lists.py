@@ -202,7 +202,11 @@ async def test_names_that_clash(samples: Hekla, query: str, ids: list[int]) -> N
 async def test_fields(example: Hekla) -> None:
     """The columns come in the order of fields, each once."""
     answer = await ask(example, "/tasks?fields=title,id,title&limit=2")
-    assert answer.body == b'[{"title":"Write page 1","id":1},{"title":"Check page 2","id":2}]'
+    # PostgreSQL puts a blank between the rows of an array.
+    assert (
+        answer.body.replace(b"}, {", b"},{")
+        == b'[{"title":"Write page 1","id":1},{"title":"Check page 2","id":2}]'
+    )
 
 
 async def test_fields_with_odd_names(samples: Hekla) -> None:

@@ -7,13 +7,13 @@ to a seat and is read by nobody.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from hekla import Actor, Hekla, everyone, me, nobody
+from tests.databases import NewUrl
 from tests.scenarios.client import Answer, ask
 
 metadata = sa.MetaData()
@@ -49,8 +49,8 @@ AUDITOR = Actor(1, frozenset({"auditor"}))
 
 
 @pytest.fixture
-async def send(tmp_path: Path) -> AsyncIterator[Send]:
-    app = Hekla(f"sqlite:///{tmp_path / 'seats.db'}")
+async def send(new_url: NewUrl) -> AsyncIterator[Send]:
+    app = Hekla(new_url())
     closed = {"code": me.has_role("auditor"), "price": me.has_role("auditor")}
     app.resource(seats, read=everyone, write=everyone, columns=closed, version="version")
     app.resource(tickets, read=nobody, create=everyone)

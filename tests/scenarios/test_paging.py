@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ import sqlalchemy as sa
 
 from hekla import Hekla, everyone
 from hekla.settings import Settings
+from tests.databases import NewUrl
 from tests.scenarios.client import Answer, Scenario, ask, check
 
 metadata = sa.MetaData()
@@ -43,9 +43,9 @@ SECRET = "a secret of the tests"
 
 
 @asynccontextmanager
-async def paged(path: Path) -> AsyncIterator[Hekla]:
+async def paged(url: str, secret: str = SECRET) -> AsyncIterator[Hekla]:
     """Twelve items; every third belongs to owner 1, every third to owner 2, the rest to nobody."""
-    app = Hekla(f"sqlite:///{path}", settings=Settings(secret=SECRET))
+    app = Hekla(url, settings=Settings(secret=secret))
     for table in (owners, items, hard):
         app.resource(table, read=everyone, search=["name"] if table is items else ())
     app.create_tables()
@@ -79,16 +79,16 @@ async def paged(path: Path) -> AsyncIterator[Hekla]:
 
 
 @pytest.fixture(scope="module")
-async def app(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hekla]:
+async def app(new_url: NewUrl) -> AsyncIterator[Hekla]:
     """The items for tests that only read."""
-    async with paged(tmp_path_factory.mktemp("paging") / "paging.db") as app:
+    async with paged(new_url()) as app:
         yield app
 
 
 @pytest.fixture
-async def own(tmp_path: Path) -> AsyncIterator[Hekla]:
+async def own(new_url: NewUrl) -> AsyncIterator[Hekla]:
     """The items for one test that writes."""
-    async with paged(tmp_path / "paging.db") as app:
+    async with paged(new_url()) as app:
         yield app
 
 
@@ -225,14 +225,11 @@ async def cursor_of(app: Hekla, target: str) -> str:
     return answer.headers["x-next-cursor"]
 
 
-async def test_cursors_that_are_refused(app: Hekla) -> None:
+async def test_cursors_that_are_refused(app: Hekla, new_url: NewUrl) -> None:
     """A cursor that was changed, made elsewhere, or made for another list or order is a 400."""
     own = await cursor_of(app, "/items?order_by=rank&limit=2&cursor=")
-    other_app = Hekla(f"sqlite:///{app.location}", settings=Settings(secret="other"))
-    other_app.resource(items, read=everyone)
-    await other_app.startup()
-    foreign = await cursor_of(other_app, "/items?order_by=rank&limit=2&cursor=")
-    await other_app.shutdown()
+    async with paged(new_url(), secret="other") as other_app:
+        foreign = await cursor_of(other_app, "/items?order_by=rank&limit=2&cursor=")
     middle = len(own) // 2
     changed = own[:middle] + ("A" if own[middle] != "A" else "B") + own[middle + 1 :]
     targets = [

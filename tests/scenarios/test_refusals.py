@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from hekla import Hekla, everyone
+from tests.databases import NewUrl
 from tests.scenarios.client import ask
 
 metadata = sa.MetaData()
@@ -36,9 +37,22 @@ guests = sa.Table(
 )
 
 
+_TRIGGER = "create trigger no_tens before insert on guests "
+_FUNCTION = "create function no_tens() returns trigger language plpgsql as "
+NO_TENS = {
+    "sqlite": [
+        _TRIGGER + "when new.number = 10 begin select raise(abort, 'there is no room ten'); end"
+    ],
+    "postgresql": [
+        _FUNCTION + "'begin raise exception ''there is no room ten''; end'",
+        _TRIGGER + "for each row when (new.number = 10) execute function no_tens()",
+    ],
+}
+
+
 @pytest.fixture
-async def app(tmp_path: Path) -> AsyncIterator[Hekla]:
-    app = Hekla(f"sqlite:///{tmp_path / 'house.db'}")
+async def app(new_url: NewUrl) -> AsyncIterator[Hekla]:
+    app = Hekla(new_url())
     app.resource(rooms, read=everyone, write=everyone)
     app.resource(guests, read=everyone, write=everyone)
     metadata.create_all(app.sessions)
@@ -47,10 +61,8 @@ async def app(tmp_path: Path) -> AsyncIterator[Hekla]:
         connection.execute(
             guests.insert(), [{"first": "x", "last": "y", "house": "a/b", "number": 1}]
         )
-        connection.exec_driver_sql(
-            "create trigger no_tens before insert on guests when new.number = 10"
-            " begin select raise(abort, 'there is no room ten'); end"
-        )
+        for statement in NO_TENS[app.store.dialect]:
+            connection.exec_driver_sql(statement)
     await app.startup()
     yield app
     await app.shutdown()
@@ -122,9 +134,9 @@ async def test_a_deferred_reference_may_be_made_good_within_one_write(app: Hekla
     assert (await ask(app, "/guests/8?include=host")).json()["host"]["id"] == 9
 
 
-async def test_part_of_a_composite_reference_leads_to_no_hidden_row(tmp_path: Path) -> None:
+async def test_part_of_a_composite_reference_leads_to_no_hidden_row(new_url: NewUrl) -> None:
     """Changing one column of a foreign key to a row that may not be seen is as to a missing one."""
-    app = Hekla(f"sqlite:///{tmp_path / 'hidden.db'}")
+    app = Hekla(new_url())
     app.resource(rooms, read=rooms.c.size > 0, write=everyone)
     # The relation is not served, the foreign key is there all the same.
     app.resource(guests, read=everyone, write=everyone, relations={"room": None})

@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from hekla import Hekla, everyone, me, nobody, signed_in
+from tests.databases import NewUrl
 from tests.scenarios.client import Scenario, ask, authenticate_by_header, check
 
 metadata = sa.MetaData()
@@ -90,9 +91,9 @@ NOTES = ("mine one", "mine two", "mine three", "mine five")
 
 
 @pytest.fixture(scope="module")
-async def app(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hekla]:
+async def app(new_url: NewUrl) -> AsyncIterator[Hekla]:
     """The application; who asks is said in headers."""
-    app = Hekla(f"sqlite:///{tmp_path_factory.mktemp('rules') / 'rules.db'}")
+    app = Hekla(new_url())
     app.resource(
         users,
         read=everyone,

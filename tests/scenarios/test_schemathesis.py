@@ -51,7 +51,7 @@ def prepare(which: str, folder: Path) -> str:
     place = folder
     if which == "samples":
         place = folder / "samples.db"
-        app = samples_app(place)
+        app = samples_app(f"sqlite:///{place}")
         app.sessions.dispose()
     elif which == "oddities":
         place = folder / "oddities.sqlite"

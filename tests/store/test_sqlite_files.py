@@ -51,10 +51,8 @@ async def complaint(open_store: OpenStore, *args: Any, **options: Any) -> str:
 @pytest.mark.parametrize(
     ("url", "expected"),
     [
-        ("postgresql://host/name", "postgresql: this version reads SQLite databases only"),
-        ("postgresql+asyncpg://h/n", "postgresql: this version reads SQLite databases only"),
-        ("mysql://host/name", "mysql: this version reads SQLite databases only"),
-        ("mariadb+asyncmy://h/n", "mariadb: this version reads SQLite databases only"),
+        ("mysql://host/name", "mysql: this version knows SQLite and PostgreSQL only"),
+        ("mariadb+asyncmy://h/n", "mariadb: this version knows SQLite and PostgreSQL only"),
         ("oracle://host/name", "'oracle://host/name' is no SQLite URL"),
         ("oracle://me:secret@host/name", "'oracle://me:***@host/name' is no SQLite URL"),
         ("chinook.sqlite", "'chinook.sqlite' is not a database URL"),

@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ from hekla import Actor, Hekla, OperatorError, Problem, everyone
 from hekla.errors import FORBIDDEN
 from hekla.policy.rules import Action
 from hekla.writing.hooks import Event
+from tests.databases import NewUrl
 from tests.scenarios.client import Answer, ask
 
 
@@ -44,9 +44,9 @@ Write = Callable[..., Awaitable[Answer]]
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> Hekla:
+def app(new_url: NewUrl) -> Hekla:
     """An application that is not started yet: each test adds its hooks."""
-    app = Hekla(f"sqlite:///{tmp_path / 'tasks.db'}")
+    app = Hekla(new_url())
     app.resource(Task, read=everyone, write=everyone, updated=None)
     app.resource(Note, read=everyone, write=everyone)
     app.on_startup(app.create_tables)

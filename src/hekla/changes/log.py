@@ -93,7 +93,7 @@ class ChangeLog:
         self._by_table = {}
         for resource in self.schema:
             if isinstance(resource.table, sa.Table) and resource.table in self.tables:
-                self._by_table.setdefault(resource.table.name, resource)
+                self._by_table.setdefault(resource.table.fullname, resource)
 
     def holds(self, resource: Resource) -> bool:
         """Whether the changes of the resource are on record."""
@@ -227,13 +227,13 @@ class ChangeLog:
         for resource in self._by_table.values():
             if resource.name == name:
                 assert isinstance(resource.table, sa.Table)
-                return resource.table.name
-        return name if any(table.name == name for table in self.tables) else None
+                return resource.table.fullname
+        return name if any(table.fullname == name for table in self.tables) else None
 
     def names(self) -> list[str]:
         """What :meth:`table_of` knows, a resource's name before its table's."""
         names = [resource.name for resource in self._by_table.values()]
-        return list(dict.fromkeys([*names, *sorted(table.name for table in self.tables)]))
+        return list(dict.fromkeys([*names, *sorted(table.fullname for table in self.tables)]))
 
     # Statements
 

@@ -7,6 +7,7 @@ import logging
 from datetime import UTC, datetime, timedelta
 
 from hekla.errors import Problem
+from hekla.sql.plan import numbered
 from hekla.store.protocol import Store, Transaction
 
 __all__ = ["Retention"]
@@ -38,6 +39,8 @@ class Retention:
 
     async def step(self) -> int:
         """Throw away some of what is too old or too much; how many changes that were."""
+        dialect = self.store.dialect
+        first_young, delete = numbered(_FIRST_YOUNG, dialect), numbered(_DELETE, dialect)
 
         async def work(tx: Transaction) -> int:
             row = await tx.fetch(_ENDS)
@@ -49,12 +52,12 @@ class Retention:
             if self.max_rows:
                 upto = max(upto, min(last, end - self.max_rows))
             if self.max_age:
-                young = await tx.fetch(_FIRST_YOUNG, (first, last, self._oldest()))
+                young = await tx.fetch(first_young, (first, last, self._oldest()))
                 found = None if young is None else young[0]
                 upto = max(upto, last if found is None else found - 1)
             if upto < first:
                 return 0
-            await tx.fetch(_DELETE, (upto,))
+            await tx.fetch(delete, (upto,))
             return int(upto - first + 1)
 
         return await self.store.write(work, single=True, heavy=True)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hekla.app import Hekla
     from hekla.settings import Settings
     from hekla.store.location import Location
+    from hekla.store.open import DatabaseLocation
 
 __all__ = ["AppTarget", "DatabaseTarget", "Target", "find"]
 
@@ -68,9 +69,9 @@ class AppTarget:
         )
 
     def locate(self) -> tuple[Location, Settings]:
-        """Where the app's database is, and its settings. Raises OperatorError."""
+        """Where the app's SQLite database is, and its settings. Raises OperatorError."""
         app = self.load()
-        return app.location, app.settings
+        return _embedded(app.location), app.settings
 
     def _import(self) -> ModuleType:
         if str(self.folder) not in sys.path:
@@ -142,14 +143,27 @@ class DatabaseTarget:
         return app
 
     def locate(self) -> tuple[Location, Settings]:
-        """Where the database is, and the settings of the environment. Raises OperatorError."""
-        from hekla.settings import Settings
-        from hekla.store.location import Location
+        """Where the SQLite database is, and the settings of the environment.
 
-        return Location.parse(self.url), Settings.from_environment()
+        Raises OperatorError.
+        """
+        from hekla.settings import Settings
+        from hekla.store.open import locate
+
+        return _embedded(locate(self.url)), Settings.from_environment()
 
 
 Target = AppTarget | DatabaseTarget
+
+
+def _embedded(location: DatabaseLocation) -> Location:
+    from hekla.store.location import Location
+
+    if not isinstance(location, Location):
+        raise OperatorError(
+            f"{location}: this command is for SQLite files; a database server has its own tools"
+        )
+    return location
 
 
 def find(text: str | None) -> Target:
@@ -228,6 +242,10 @@ def _database(url: str) -> DatabaseTarget:
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
 
+    from hekla.store.server_location import ServerLocation, is_server
+
+    if is_server(url):
+        return DatabaseTarget(str(ServerLocation.parse(url)), url)
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):

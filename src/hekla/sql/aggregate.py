@@ -41,6 +41,11 @@ def _figure_type(column: Column | None, function: str) -> Type:
     return Type.count_type if column is None else column.type.aggregate_type(function)
 
 
+def _place(index: int) -> sa.ColumnElement[Any]:
+    """The result of that number, as GROUP BY and ORDER BY call it."""
+    return sa.literal_column(str(index + 1))
+
+
 def compile_aggregate(scope: Scope, query: Aggregate) -> sa.Select[Any]:
     """One statement of one row: ``body``, an array with an object for each group, and ``size``."""
     resource = scope.schema[query.resource]
@@ -69,7 +74,8 @@ def compile_aggregate(scope: Scope, query: Aggregate) -> sa.Select[Any]:
         .where(*conditions)
     )
     if groups:
-        inner = inner.group_by(*(value.element for _, _, value in groups))
+        # By their places: an expression that binds a value is another each time it is said.
+        inner = inner.group_by(*(_place(place) for place in range(len(groups))))
     for having in query.having:
         of, value = _measured(scope, source, having.measure)
         figure = _figure_type(of, having.measure.function)
@@ -78,19 +84,22 @@ def compile_aggregate(scope: Scope, query: Aggregate) -> sa.Select[Any]:
         assert isinstance(having.value, Hole)
         slot = ValueSlot(having.value.index)
         inner = inner.having(figure.compare(scope.dialect, value, having.lookup, slot))
-    terms = [
-        labels[name].desc() if descending else labels[name].asc()
-        for name, descending in query.order_by
-    ]
+    # Where NULLs go is said only if the database differs.
+    nulls = scope.dialect == "postgresql"
+    places = {name: _place(place) for place, name in enumerate(labels)}
     asked = {name for name, _ in query.order_by}
-    terms += [value.element.asc() for name, _, value in groups if name not in asked]
-    inner = inner.order_by(*terms)
+    wanted = [*query.order_by, *((name, False) for name, _, _ in groups if name not in asked)]
+    for name, descending in wanted:
+        term = places[name].desc() if descending else places[name].asc()
+        if nulls:
+            term = term.nulls_last() if descending else term.nulls_first()
+        inner = inner.order_by(term)
     if query.limit is not None:
         assert isinstance(query.limit, Hole)
-        inner = inner.limit(ValueSlot(query.limit.index).bind(type_=sa.Integer()))
+        inner = inner.limit(ValueSlot(query.limit.index).bind(type_=sa.BigInteger()))
     if query.offset is not None:
         assert isinstance(query.offset, Hole)
-        inner = inner.offset(ValueSlot(query.offset.index).bind(type_=sa.Integer()))
+        inner = inner.offset(ValueSlot(query.offset.index).bind(type_=sa.BigInteger()))
     table = inner.subquery("g")
 
     pairs = [

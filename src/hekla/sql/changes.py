@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from hekla.schema.resource import Resource, Schema
 from hekla.schema.types import Dialect
 from hekla.sql.plan import sqlalchemy_dialect
+from hekla.sql.recording import MERGE_PATCH, record_tables
 
 __all__ = [
     "ASKED",
@@ -36,7 +37,7 @@ __all__ = [
 CHANGES = sa.Table(
     "hekla_changes",
     sa.MetaData(),
-    sa.Column("seq", sa.Integer, primary_key=True),
+    sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True),
     sa.Column("at", sa.Text, nullable=False),
     sa.Column("actor", sa.Text),
     sa.Column("request", sa.Text),
@@ -122,9 +123,12 @@ def tables_of(schema: Schema, resources: Iterable[Resource]) -> dict[sa.Table, f
 def log_statements(schema: Schema, dialect: Dialect) -> list[str]:
     """What a connection that writes has to run first: the log, and the triggers that write it."""
     statements = create_log(dialect)
+    tables = logged_tables(schema)
     if dialect == "sqlite":
-        for table, secret in logged_tables(schema).items():
+        for table, secret in tables.items():
             statements += capture(table, secret)
+    elif dialect == "postgresql":
+        statements += [MERGE_PATCH, *record_tables(tables)]
     return statements
 
 

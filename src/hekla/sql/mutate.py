@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, cast
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql import visitors
 
 from hekla.policy.access import Access
@@ -21,8 +22,8 @@ from hekla.query.shape import Pattern, Shape
 from hekla.schema.resource import Column, Resource, Schema
 from hekla.schema.types import Dialect
 from hekla.sql.conditions import compile_condition
-from hekla.sql.json import Json, array, object_of
-from hekla.sql.plan import Plan, ValueSlot, render
+from hekla.sql.json import Json, array, literal, object_of
+from hekla.sql.plan import Plan, ValueSlot, render, sqlalchemy_dialect
 from hekla.sql.scope import Scope, Source
 from hekla.sql.select import as_body, compile_select
 
@@ -116,12 +117,7 @@ class Statements:
             source = self.resource.column(name).source
             value = self._stored(name, slot)
             if name in merge:
-                # RFC 7396 as SQLite has it; what is no object yet is taken for an empty one.
-                # Joined to an empty text it is stored as text: triggers would see JSON.
-                there = sa.func.coalesce(
-                    sa.type_coerce(source, sa.types.NullType()), sa.literal_column("'{}'")
-                )
-                value = sa.func.concat(sa.func.json_patch(there, value), sa.literal_column("''"))
+                value = self._merged(source, value)
             values[source] = value
         if count is not None:
             source = self.resource.column(count).source
@@ -129,6 +125,20 @@ class Statements:
                 "1"
             )
         return values
+
+    def _merged(
+        self, source: sa.ColumnElement[Any], patch: sa.ColumnElement[Any]
+    ) -> sa.ColumnElement[Any]:
+        """What is stored with a merge patch (RFC 7396); for no object an empty one stands."""
+        there: sa.ColumnElement[Any] = sa.type_coerce(source, sa.types.NullType())
+        if self.dialect == "sqlite":
+            there = sa.func.coalesce(there, sa.literal_column("'{}'"))
+            # Joined to an empty text it is stored as text: triggers would see JSON.
+            return sa.func.concat(sa.func.json_patch(there, patch), sa.literal_column("''"))
+        if self.dialect == "postgresql":
+            documents = sa.cast(there, JSONB()), sa.cast(patch, JSONB())
+            return sa.cast(sa.func.hekla_merge_patch(*documents), source.type)
+        return sa.func.json_merge_patch(sa.func.coalesce(there, sa.literal_column("'{}'")), patch)
 
     # Which rows
 
@@ -397,10 +407,36 @@ class Statements:
         return render(statement, self.dialect, None)
 
     def last_key(self) -> Plan:
-        """The greatest key there is, of a key that the database counts up."""
+        """The greatest key there is, of a key that the database counts up.
+
+        Where a sequence counts, it is the one before the sequence's next, which is taken.
+        """
         source = self.resource.columns[self.resource.key[0]].source
-        last: sa.Label[Any] = sa.func.max(source).label("last")
-        return render(sa.select(last), self.dialect)
+        last: sa.ColumnElement[Any] = sa.func.max(source)
+        if self.dialect == "postgresql":
+            next_ = sa.func.nextval(self._sequence()) - sa.literal_column("1")
+            last = sa.func.coalesce(next_, sa.select(last).scalar_subquery())
+        return render(sa.select(last.label("last")), self.dialect)
+
+    def _sequence(self) -> sa.ColumnElement[Any]:
+        """PostgreSQL: the name of the sequence that counts the key, NULL if there is none."""
+        name = cast("sa.Column[Any]", self.resource.columns[self.resource.key[0]].source).name
+        table = sqlalchemy_dialect(self.dialect).identifier_preparer.format_table(self.table)
+        return sa.func.pg_get_serial_sequence(
+            literal(table, self.dialect), literal(name, self.dialect)
+        )
+
+    def count_on(self) -> Plan | None:
+        """Have the database count on past all keys there are; None where it does so by itself.
+
+        A sequence does not know of keys that rows were given. It is never set back.
+        """
+        if self.dialect != "postgresql":
+            return None
+        sequence = self._sequence()
+        greatest = sa.select(sa.func.max(self.resource.columns[self.resource.key[0]].source))
+        on = sa.func.greatest(sa.func.nextval(sequence), greatest.scalar_subquery())
+        return render(sa.select(sa.func.setval(sequence, on).label("last")), self.dialect)
 
     def _unseen(self, scope: Scope) -> Source:
         """The row itself, whether or not the actor may see it: it is theirs that just wrote it."""

@@ -4,10 +4,9 @@ A document becomes a derived table of one row that corresponds, column by column
 resource's table; so everything that is said of the table, the rules with their questions about
 other tables among it, can be said of the row as it was. Other tables are asked as they are now.
 
-A value has the storage class that it had, and its column's collation. What a rule speaks of
-and the log does not hold (a secret column, one that was added since) lets nobody see the row.
-
-This is SQLite's; other databases do not keep the log yet.
+A value has the type, or in SQLite the storage class, that it had, and its column's collation.
+What a rule speaks of and the log does not hold (a secret column, one that was added since) lets
+nobody see the row.
 """
 
 from __future__ import annotations
@@ -15,15 +14,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.sql import visitors
 
 from hekla.schema.resource import Column, Resource
+from hekla.schema.types import Dialect
 from hekla.sql.changes import CHANGES
 from hekla.sql.json import Json, array, literal, object_of
-from hekla.sql.plan import ValueSlot
+from hekla.sql.plan import ValueSlot, sqlalchemy_dialect
 from hekla.sql.scope import Scope, Source
 from hekla.sql.select import as_body
 
@@ -35,8 +35,6 @@ __all__ = [
     "compile_told",
     "past",
 ]
-
-_DIALECT: Final = "sqlite"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,7 @@ class Told:
 
 
 def _number(index: int) -> sa.ColumnElement[Any]:
-    return ValueSlot(index).bind(None, sa.Integer())
+    return ValueSlot(index).bind(None, sa.BigInteger())
 
 
 def _given(index: int) -> sa.ColumnElement[Any]:
@@ -80,11 +78,29 @@ class _Row(sa.TextualSelect):
         return any(column.table is fromclause for column in self.column_args)
 
 
-def past(table: sa.Table, document: str, name: str) -> sa.FromClause:
+def past(table: sa.Table, document: str, name: str, dialect: Dialect) -> sa.FromClause:
     """The row that ``document`` (the SQL of a JSON object) holds, as a derived table.
 
     It is given as text, since its columns are then taken for those of the table.
     """
+    if dialect == "sqlite":
+        text = _sqlite_row(table, document)
+    else:
+        speaks = sqlalchemy_dialect(dialect).identifier_preparer
+        columns = ", ".join(f"r.{_quote(column.name)}" for column in table.columns)
+        whole = speaks.format_table(table)
+        row = f"json_populate_record(CAST(NULL AS {whole}), CAST({document} AS json))"
+        text = f"SELECT {columns} FROM {row} AS r"  # noqa: S608
+    # A colon would begin a parameter.
+    text = text.replace(":", r"\:")
+    return _Row(sa.text(text), list(table.columns), positional=True).subquery(name)
+
+
+def _quote(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _sqlite_row(table: sa.Table, document: str) -> str:
     parts = []
     for column in table.columns:
         path, inside = _path(column.name), _path(column.name, "hex")
@@ -96,11 +112,8 @@ def past(table: sa.Table, document: str, name: str) -> sa.FromClause:
         collation = getattr(column.type, "collation", None)
         if collation is not None:
             value = f'{value} COLLATE "{collation}"'
-        quoted = column.name.replace('"', '""')
-        parts.append(f'{value} AS "{quoted}"')
-    # A colon would begin a parameter.
-    text = ("SELECT " + ", ".join(parts)).replace(":", r"\:")
-    return _Row(sa.text(text), list(table.columns), positional=True).subquery(name)
+        parts.append(f"{value} AS {_quote(column.name)}")
+    return "SELECT " + ", ".join(parts)
 
 
 def _spoken_of(rules: Iterable[sa.ColumnElement[Any]], table: sa.Table) -> list[str]:
@@ -113,18 +126,23 @@ def _spoken_of(rules: Iterable[sa.ColumnElement[Any]], table: sa.Table) -> list[
     return list(found)
 
 
-def _held(document: str, names: Iterable[str]) -> list[sa.ColumnElement[bool]]:
+def _held(document: str, names: Iterable[str], dialect: Dialect) -> list[sa.ColumnElement[bool]]:
     """That the document holds the columns, be it NULL in them."""
+    form = "json_type({0}, {1})" if dialect == "sqlite" else "(CAST({0} AS json) -> {1})"
     return [
-        sa.literal_column(f"json_type({document}, {_path(name)}) IS NOT NULL", sa.Boolean())
+        sa.literal_column(
+            form.format(document, _path(name) if dialect == "sqlite" else _text(name))
+            + " IS NOT NULL",
+            sa.Boolean(),
+        )
         for name in names
     ]
 
 
-def _strings(*parts: str | sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+def _strings(dialect: Dialect, *parts: str | sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
     """Texts one after the other; NULL is an empty one."""
     return sa.func.concat(
-        *(literal(part, _DIALECT) if isinstance(part, str) else part for part in parts)
+        *(literal(part, dialect) if isinstance(part, str) else part for part in parts)
     )
 
 
@@ -138,7 +156,8 @@ class _Side:
         assert isinstance(resource.table, sa.Table)
         self.table = resource.table
         self.document = f'{log.name}."{side}"'  # type: ignore[attr-defined]
-        self.source: Source = scope.past(resource, past(self.table, self.document, scope.name()))
+        rows = past(self.table, self.document, scope.name(), scope.dialect)
+        self.source: Source = scope.past(resource, rows)
 
     def told(self, told: Told) -> sa.ColumnElement[Any]:
         """``[key, row]`` as JSON where the row may be seen, else NULL."""
@@ -149,9 +168,9 @@ class _Side:
         if not told.all:
             rule = scope.access.rows(self.resource)
             if not isinstance(rule, bool):
-                conditions += _held(self.document, _spoken_of([rule], self.table))
+                conditions += _held(self.document, _spoken_of([rule], self.table), scope.dialect)
             conditions += scope.row_rule(source)
-        found = sa.select(_strings("[", self._key(), ",", self._row(told), "]"))
+        found = sa.select(_strings(scope.dialect, "[", self._key(), ",", self._row(told), "]"))
         statement = found.select_from(source.alias).where(*conditions)
         return statement.correlate_except(source.alias).scalar_subquery()
 
@@ -160,7 +179,8 @@ class _Side:
         value = self.scope.value(self.source, column)
         mask = self.scope.access.masks(self.resource).get(column.name)
         if mask is not None:
-            held = _held(self.document, _spoken_of([mask], self.table))
+            spoken_of = _spoken_of([mask], self.table)
+            held = _held(self.document, spoken_of, self.scope.dialect)
             if held:
                 value = sa.case((sa.and_(*held), value))
         return self.scope.json(column, value)
@@ -168,29 +188,30 @@ class _Side:
     def _key(self) -> sa.ColumnElement[Any]:
         columns = self.scope.access.columns(self.resource)
         if not self.resource.key or not all(name in columns for name in self.resource.key):
-            return literal("null", _DIALECT)
-        return array([self._value(columns[name]) for name in self.resource.key], _DIALECT)
+            return literal("null", self.scope.dialect)
+        values = [self._value(columns[name]) for name in self.resource.key]
+        return array(values, self.scope.dialect)
 
     def _row(self, told: Told) -> sa.ColumnElement[Any]:
         columns = self.scope.access.columns(self.resource)
         names = columns if told.fields is None else told.fields
         chosen = [self.scope.column(self.resource, name) for name in names]
         pairs = [(column.name, Json(self._value(column))) for column in chosen if not column.secret]
-        return object_of(pairs, _DIALECT).expression
+        return object_of(pairs, self.scope.dialect).expression
 
 
 def _window(told: Told, scope: Scope, table: str, log: sa.FromClause) -> tuple[Any, Any]:
     """Which changes are looked at: the condition, and the number that they come after."""
-    of_table = log.c.table == literal(table, _DIALECT)
-    if not told.keyed:
+    dialect = scope.dialect
+    of_table = log.c.table == literal(table, dialect)
+    if not told.keyed and dialect == "sqlite":
         # With a plus SQLite goes by number; else it takes the index over keys, and sorts.
-        of_table = sa.literal_column(f'+{log.name}."table"') == literal(table, _DIALECT)  # type: ignore[attr-defined]
+        of_table = sa.literal_column(f'+{log.name}."table"') == literal(table, dialect)  # type: ignore[attr-defined]
     if told.all:
-        numbers = sa.func.json_each(_given(0)).table_valued("value", name=scope.name("n"))
-        return sa.and_(of_table, log.c.seq.in_(sa.select(numbers.c.value))), None
+        return sa.and_(of_table, log.c.seq.in_(_each(scope, 0, sa.BigInteger()))), None
     first = sa.select(sa.func.min(CHANGES.c.seq)).scalar_subquery()
     # Numbers begin at 1; what was pruned is passed over.
-    after = sa.func.max(_number(0), sa.func.coalesce(first, sa.literal_column("1")) - _ONE)
+    after = _greatest(scope, _number(0), sa.func.coalesce(first, _ONE) - _ONE)
     if told.keyed:
         return sa.and_(of_table, log.c.key == _given(3), log.c.seq > after), after
     return sa.and_(of_table, log.c.seq > after, log.c.seq <= after + _number(3)), after
@@ -199,18 +220,24 @@ def _window(told: Told, scope: Scope, table: str, log: sa.FromClause) -> tuple[A
 _ONE: sa.ColumnElement[Any] = sa.literal_column("1", sa.Integer())
 
 
-def _element(*parts: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+def _greatest(scope: Scope, *values: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    return (sa.func.max if scope.dialect == "sqlite" else sa.func.greatest)(*values)
+
+
+def _element(scope: Scope, *parts: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
     """A JSON array as text of parts that are JSON as text, NULL for null."""
-    null = literal("null", _DIALECT)
+    dialect = scope.dialect
+    null = literal("null", dialect)
     joined: list[str | sa.ColumnElement[Any]] = ["["]
     for place, part in enumerate(parts):
         joined += [","] if place else []
-        joined.append(sa.func.coalesce(part, null))
-    return _strings(*joined, "]")
+        text = part if dialect == "sqlite" else sa.cast(part, sa.Text())
+        joined.append(sa.func.coalesce(text, null))
+    return _strings(dialect, *joined, "]")
 
 
-def _quoted(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-    return sa.func.json_quote(column)
+def _quoted(scope: Scope, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    return (sa.func.json_quote if scope.dialect == "sqlite" else sa.func.to_json)(column)
 
 
 def _changes(scope: Scope, told: Told) -> sa.Subquery:
@@ -218,7 +245,7 @@ def _changes(scope: Scope, told: Told) -> sa.Subquery:
     resource = scope.schema[told.resource]
     log = CHANGES.alias(scope.name("c"))
     before, after = (_Side(scope, resource, log, side) for side in ("before", "after"))
-    table = before.table.name
+    table = before.table.fullname
     condition, _ = _window(told, scope, table, log)
     statement = (
         sa.select(
@@ -234,8 +261,11 @@ def _changes(scope: Scope, told: Told) -> sa.Subquery:
         .order_by(log.c.seq)
     )
     # With a limit it is worked out once, and not again for each of its columns.
-    limit = _number(1) if not told.all else sa.literal_column("-1")
-    return statement.limit(limit).offset(sa.literal_column("0")).subquery(scope.name("x"))
+    if not told.all:
+        statement = statement.limit(_number(1))
+    elif scope.dialect == "sqlite":
+        statement = statement.limit(sa.literal_column("-1"))
+    return statement.offset(sa.literal_column("0")).subquery(scope.name("x"))
 
 
 def compile_told(scope: Scope, told: Told) -> sa.Select[Any]:
@@ -253,10 +283,11 @@ def compile_told(scope: Scope, told: Told) -> sa.Select[Any]:
     changes = _changes(scope, told)
     columns = changes.c
     element = _element(
+        scope,
         columns.seq,
-        _quoted(columns.at),
-        _quoted(columns.actor),
-        _quoted(columns.request),
+        _quoted(scope, columns.at),
+        _quoted(scope, columns.actor),
+        _quoted(scope, columns.request),
         columns.b,
         columns.a,
     )
@@ -271,7 +302,7 @@ def compile_told(scope: Scope, told: Told) -> sa.Select[Any]:
     )
     assert isinstance(resource.table, sa.Table)
     log = CHANGES.alias(scope.name("c"))
-    condition, _ = _window(told, scope, resource.table.name, log)
+    condition, _ = _window(told, scope, resource.table.fullname, log)
     looked = sa.select(log.c.seq).where(condition).order_by(log.c.seq)
     looked = looked.limit(_ONE).offset(_number(1) - _ONE)
     return sa.select(
@@ -284,7 +315,11 @@ def compile_told(scope: Scope, told: Told) -> sa.Select[Any]:
 
 
 def _body(scope: Scope, element: sa.ColumnElement[Any]) -> sa.Label[Any]:
-    return as_body(_strings("[", sa.func.group_concat(element), "]"), scope)
+    if scope.dialect == "sqlite":
+        joined: sa.ColumnElement[Any] = sa.func.group_concat(element)
+    else:
+        joined = sa.func.string_agg(element, literal(",", scope.dialect))
+    return as_body(_strings(scope.dialect, "[", joined, "]"), scope)
 
 
 def _bounds() -> list[sa.ColumnElement[Any]]:
@@ -301,7 +336,7 @@ def compile_rows_told(scope: Scope, told: Told) -> sa.Select[Any]:
     Its value is a JSON array of numbers, its ``body`` a JSON array of ``[seq, before, after]``.
     """
     changes = _changes(scope, told)
-    element = _element(changes.c.seq, changes.c.b, changes.c.a)
+    element = _element(scope, changes.c.seq, changes.c.b, changes.c.a)
     return sa.select(_body(scope, element)).select_from(changes)
 
 
@@ -316,12 +351,14 @@ def compile_heads(scope: Scope, filters: Sequence[str]) -> sa.Select[Any]:
     """
     log = CHANGES.alias(scope.name("c"))
     first = sa.select(sa.func.min(CHANGES.c.seq)).scalar_subquery()
-    after = sa.func.max(_number(0), sa.func.coalesce(first, _ONE) - _ONE)
+    after = _greatest(scope, _number(0), sa.func.coalesce(first, _ONE) - _ONE)
     conditions = [log.c.seq > after, log.c.seq <= after + _number(1)]
     for place, name in enumerate(filters, 3):
         match name:
             case "table":
-                column: sa.ColumnElement[Any] = sa.literal_column(f'+{log.name}."table"')
+                column: sa.ColumnElement[Any] = log.c.table
+                if scope.dialect == "sqlite":
+                    column = sa.literal_column(f'+{log.name}."table"')
                 conditions.append(column.in_(_each(scope, place)))
             case "actor":
                 conditions.append(log.c.actor.in_(_each(scope, place)))
@@ -331,13 +368,14 @@ def compile_heads(scope: Scope, filters: Sequence[str]) -> sa.Select[Any]:
                 conditions.append(log.c.at >= _given(place))
     typed = log.c.table.in_(_each(scope, 3 + len(filters)))
     element = _element(
+        scope,
         log.c.seq,
-        _quoted(log.c.at),
-        _quoted(log.c.actor),
-        _quoted(log.c.request),
-        _quoted(log.c.table),
+        _quoted(scope, log.c.at),
+        _quoted(scope, log.c.actor),
+        _quoted(scope, log.c.request),
+        _quoted(scope, log.c.table),
         log.c.key,
-        _quoted(log.c.action),
+        _quoted(scope, log.c.action),
         sa.case((sa.not_(typed), log.c.before)),
         sa.case((sa.not_(typed), log.c.after)),
     )
@@ -358,9 +396,14 @@ def compile_heads(scope: Scope, filters: Sequence[str]) -> sa.Select[Any]:
     ).select_from(page)
 
 
-def _each(scope: Scope, place: int) -> sa.Select[Any]:
-    values = sa.func.json_each(_given(place)).table_valued("value", name=scope.name("n"))
-    return sa.select(values.c.value)
+def _each(scope: Scope, place: int, kind: sa.types.TypeEngine[Any] | None = None) -> sa.Select[Any]:
+    """The values of a JSON array of texts, or of another ``kind``."""
+    if scope.dialect == "sqlite":
+        values = sa.func.json_each(_given(place)).table_valued("value", name=scope.name("n"))
+        return sa.select(values.c.value)
+    document = sa.cast(ValueSlot(place).bind(None, sa.Text()), sa.JSON())
+    values = sa.func.json_array_elements_text(document).table_valued("value", name=scope.name("n"))
+    return sa.select(values.c.value if kind is None else sa.cast(values.c.value, kind))
 
 
 def compile_start(scope: Scope) -> sa.Select[Any]:

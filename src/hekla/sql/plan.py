@@ -16,7 +16,7 @@ from hekla.policy.access import Access
 from hekla.policy.rules import MeValue
 from hekla.schema.types import Dialect, Type, type_of
 
-__all__ = ["Plan", "SlotParameter", "ValueSlot", "render", "sqlalchemy_dialect"]
+__all__ = ["Plan", "SlotParameter", "ValueSlot", "numbered", "render", "sqlalchemy_dialect"]
 
 Convert = Callable[[Any], Any]
 
@@ -37,6 +37,18 @@ def sqlalchemy_dialect(dialect: Dialect) -> SQLAlchemyDialect:
             from sqlalchemy.dialects.mysql import asyncmy
 
             return asyncmy.dialect()
+
+
+def numbered(sql: str, dialect: Dialect) -> str:
+    """A statement of our own, whose places are question marks, with those of the dialect."""
+    match dialect:
+        case "sqlite":
+            return sql
+        case "postgresql":
+            first, *rest = sql.split("?")
+            return first + "".join(f"${place}{part}" for place, part in enumerate(rest, 1))
+        case "mysql":
+            return sql.replace("?", "%s")
 
 
 class SlotParameter(BindParameter[Any]):

@@ -35,7 +35,7 @@ _NOTHING: sa.ColumnElement[Any] = sa.literal_column("1")
 
 def _bind(value: Any) -> sa.ColumnElement[Any]:
     assert isinstance(value, Hole)
-    return ValueSlot(value.index).bind(type_=sa.Integer())
+    return ValueSlot(value.index).bind(type_=sa.BigInteger())
 
 
 def _chosen(scope: Scope, resource: Resource, fields: tuple[str, ...] | None) -> list[Column]:
@@ -139,6 +139,10 @@ def _compile_page(
         for near in _link_columns(scope, resource, query.includes)
     ]
     key_places = [(key, selected.add(key.value)) for key in keys] if query.cursor else []
+    if query.distinct and scope.dialect == "postgresql":
+        # By their places: an expression that binds a value is another each time it is said.
+        at = {column.name: place for place, (column, _) in enumerate(places, 1)}
+        keys = [replace(key, value=sa.literal_column(str(at[key.column.name]))) for key in keys]
     terms = _order_terms(scope, source, query, keys)
     chosen_later = bool(links) and scope.dialect == "mysql"
     number = _row_number(scope, query, links if chosen_later else [], terms)
@@ -397,7 +401,10 @@ def compile_rows(scope: Scope, query: Select) -> sa.Select[Any]:
     element, tables = _compile_object(scope, resource, page.table, page.values, query.includes)
     body = element.expression
     if scope.dialect == "postgresql":
-        body = sa.cast(body, sa.Text())
+        # A line is a row: what breaks lines in a column of JSON is no more than white space.
+        breaks: sa.ColumnElement[Any] = sa.literal_column("chr(10) || chr(13)")
+        blanks: sa.ColumnElement[Any] = sa.literal_column("'  '")
+        body = sa.func.translate(sa.cast(body, sa.Text()), breaks, blanks)
     rows = sa.select(body.label("body")).select_from(tables)
     return rows.order_by(*page.order) if page.order else rows
 
@@ -409,6 +416,7 @@ def as_body(body: sa.ColumnElement[Any], scope: Scope) -> sa.Label[Any]:
             # As bytes, so that no text is decoded only to be encoded again.
             return sa.cast(body, sa.LargeBinary()).label("body")
         case "postgresql":
-            return sa.cast(body, sa.Text()).label("body")
+            # The driver gives JSON as the bytes that it comes in.
+            return sa.cast(body, sa.JSON()).label("body")
         case "mysql":
             return body.label("body")

@@ -20,7 +20,7 @@ if sys.platform != "win32":
 
 __all__ = ["Location"]
 
-_LATER = ("postgresql", "postgres", "mysql", "mariadb")
+_LATER = ("mysql", "mariadb")
 _numbers = itertools.count(1)
 
 
@@ -55,7 +55,7 @@ class Location:
         """
         scheme = url.partition(":")[0].partition("+")[0].lower()
         if scheme in _LATER:
-            raise OperatorError(f"{scheme}: this version reads SQLite databases only")
+            raise OperatorError(f"{scheme}: this version knows SQLite and PostgreSQL only")
         try:
             parts = sa.make_url(url)
         except (sa.exc.ArgumentError, ValueError):
@@ -95,6 +95,11 @@ class Location:
 
     def __str__(self) -> str:
         return self.name or self.path or "memory"
+
+    @property
+    def seed(self) -> str:
+        """What secrets may be derived from."""
+        return str(self)
 
     def identity(self) -> tuple[int, int] | None:
         """Which file has the name now; None where there is none, or it is in memory."""

@@ -18,7 +18,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from hekla.errors import IDEMPOTENCY_KEY_REUSED, Problem
 from hekla.schema.types import Dialect
-from hekla.sql.plan import sqlalchemy_dialect
+from hekla.sql.plan import numbered, sqlalchemy_dialect
 from hekla.writing.work import Written
 
 if TYPE_CHECKING:
@@ -48,12 +48,16 @@ ONCE = sa.Table(
 """What became of each write with a key; a key belongs to whoever sent it."""
 
 _FIND = "SELECT digest, written, at FROM hekla_once WHERE actor = ? AND key = ?"
-_KEEP = "INSERT OR REPLACE INTO hekla_once (actor, key, at, digest, written) VALUES (?, ?, ?, ?, ?)"
+_KEEP = "INSERT INTO hekla_once (actor, key, at, digest, written) VALUES (?, ?, ?, ?, ?)"
+_REPLACE = _KEEP.replace("INSERT INTO", "INSERT OR REPLACE INTO")
+_DROP = "DELETE FROM hekla_once WHERE actor = ? AND key = ?"
 # A few at a time, so that no write has to tidy up after all others.
 _FORGET = (
     "DELETE FROM hekla_once WHERE (actor, key) IN"
     " (SELECT actor, key FROM hekla_once WHERE at < ? ORDER BY at LIMIT 8)"
 )
+# Of two that tidy up at once none waits for the other.
+_FORGET_UNLOCKED = _FORGET.replace("LIMIT 8", "LIMIT 8 FOR UPDATE SKIP LOCKED")
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[Written]).decode
@@ -72,13 +76,13 @@ def _expired(seconds: float) -> str:
 
 
 async def recall(
-    tx: Transaction, actor: str | None, once: Once, seconds: float
+    tx: Transaction, dialect: Dialect, actor: str | None, once: Once, seconds: float
 ) -> list[Written] | None:
     """What became of the write when it was done, or None if it was not in that many seconds.
 
     Raises Problem where the key stands for another write.
     """
-    found = await tx.fetch(_FIND, (actor or "", once.key))
+    found = await tx.fetch(numbered(_FIND, dialect), (actor or "", once.key))
     if found is None or found[2] < _expired(seconds):
         return None
     if found[0] != once.digest:
@@ -90,9 +94,25 @@ async def recall(
 
 
 async def keep(
-    tx: Transaction, actor: str | None, once: Once, written: Sequence[Written], seconds: float
+    tx: Transaction,
+    dialect: Dialect,
+    actor: str | None,
+    once: Once,
+    written: Sequence[Written],
+    seconds: float,
 ) -> None:
-    """Keep what became of the write, and forget some that are older than that many seconds."""
+    """Keep what became of the write, and forget some that are older than that many seconds.
+
+    Where writers do not wait for each other, of two that come at once the second is refused by
+    the table's key, is run again, and recalls what the first has kept.
+    """
     now = datetime.now(UTC).isoformat(timespec="microseconds")
-    await tx.fetch(_KEEP, (actor or "", once.key, now, once.digest, _encode(list(written))))
-    await tx.fetch(_FORGET, (_expired(seconds),))
+    row = (actor or "", once.key, now, once.digest, _encode(list(written)))
+    if dialect == "sqlite":
+        await tx.fetch(_REPLACE, row)
+        await tx.fetch(_FORGET, (_expired(seconds),))
+        return
+    # What is there has expired.
+    await tx.fetch(numbered(_DROP, dialect), row[:2])
+    await tx.fetch(numbered(_KEEP, dialect), row)
+    await tx.fetch(numbered(_FORGET_UNLOCKED, dialect), (_expired(seconds),))

@@ -132,11 +132,33 @@ class Work:
         plan, refers = self.writer.insert(self.access, resource, tuple(stamped), given, answer)
         if refers:
             await self._check_references(resource, row, new.at)
-        found = await self._execute(plan, tuple(stamped.values()), resource, row, new.at)
+        values = tuple(stamped.values())
+        try:
+            found = await self._execute(plan, values, resource, row, new.at)
+        except Problem as problem:
+            if problem.code is not ALREADY_EXISTS or {*resource.key} & stamped.keys():
+                raise
+            if not await self._count_on(resource, problem):
+                raise
+            found = await self._execute(plan, values, resource, row, new.at)
         assert found is not None
         if plan.complete:
             return _complete("created", plan, found, resource, "create")
         return await self._written("created", plan, found, resource, given, "create", answer)
+
+    async def _count_on(self, resource: Resource, problem: Problem) -> bool:
+        """Whether it was the database's own counting that gave a key which was there already.
+
+        Then it counts on from the greatest key there is.
+        """
+        failure = problem.__cause__
+        plan = self.writer.count_on(self.access, resource)
+        if plan is None or not isinstance(failure, ConstraintFailed):
+            return False
+        if failure.columns != (resource.columns[resource.key[0]].source.name,):
+            return False
+        found = await self.tx.fetch(plan.sql)
+        return found is not None and found[0] is not None
 
     async def _try_to_create(
         self, resource: Resource, new: Create, row: Mapping[str, Any], answer: Question | None

@@ -131,13 +131,14 @@ class Writer:
     ) -> Callable[[Transaction, Rehearsal | None], Coroutine[Any, Any, list[Written]]]:
         """``perform``, unless it was done before: then what became of it."""
         signature, seconds = self.signature(actor), self.settings.idempotency_seconds
+        dialect = self.store.dialect
 
         async def perform_once(tx: Transaction, rehearsal: Rehearsal | None) -> list[Written]:
-            known = await recall(tx, signature, once, seconds)
+            known = await recall(tx, dialect, signature, once, seconds)
             if known is not None:
                 return known
             written = await perform(tx, rehearsal)
-            await keep(tx, signature, once, written, seconds)
+            await keep(tx, dialect, signature, once, written, seconds)
             return written
 
         return perform_once
@@ -309,6 +310,15 @@ class Writer:
         kept.add(key)
         rehearsal.reserved[place:] = [(resource.name, key)]
         return {**values, name: key}
+
+    def count_on(self, access: Access, resource: Resource) -> Plan | None:
+        """The statement after which no key is counted twice; None if none ever is."""
+        if _counted_key(resource) is None:
+            return None
+        return self._kept(
+            ("count on", resource.name),
+            lambda: (self._statements(access, resource).count_on(),),
+        )[0]
 
     def signature(self, actor: Actor) -> str | None:
         """Who writes, as the change log keeps it: the JSON of the actor's id.

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hekla import Actor, Hekla, everyone, me, nobody
 from hekla.web.request import Request
+from tests.databases import NewUrl
 from tests.faces.rest.workshop import Comment, Send, Task, User, sender, workshop
 from tests.scenarios.client import Answer, ask
 
 
 @pytest.fixture
-async def app(tmp_path: Path) -> AsyncIterator[Hekla]:
-    app = workshop(f"sqlite:///{tmp_path / 'data.db'}", max_page_size=2000)
+async def app(new_url: NewUrl) -> AsyncIterator[Hekla]:
+    app = workshop(new_url(), max_page_size=2000)
     await app.startup()
     yield app
     await app.shutdown()
@@ -276,9 +276,9 @@ async def test_a_hundred_operations_fit_and_one_more_does_not(send: Send) -> Non
     assert await titles(send) == [f"t{number}" for number in range(100)]
 
 
-async def test_the_rows_of_a_batch_are_bounded(tmp_path: Path) -> None:
+async def test_the_rows_of_a_batch_are_bounded(new_url: NewUrl) -> None:
     """Arrays, nested rows and those that a filter finds count as much as operations do."""
-    app = workshop(f"sqlite:///{tmp_path / 'data.db'}", max_write_rows=4)
+    app = workshop(new_url(), max_write_rows=4)
     await app.startup()
     send = sender(app)
     try:
@@ -304,14 +304,14 @@ async def test_an_empty_batch_does_nothing(send: Send) -> None:
     assert (answer.status, answer.json()) == (200, [])
 
 
-async def test_every_operation_obeys_the_rules(tmp_path: Path) -> None:
+async def test_every_operation_obeys_the_rules(new_url: NewUrl) -> None:
     """One that is forbidden fails all, and a row that is hidden is as one that is not there."""
     rules: dict[Any, dict[str, Any]] = {
         Task: {"read": Task.owner_id == me.id, "update": Task.owner_id == me.id},
         Comment: {"create": me.has_role("editor")},
         User: {"read": nobody},
     }
-    app = workshop(f"sqlite:///{tmp_path / 'data.db'}", rules)
+    app = workshop(new_url(), rules)
     await app.startup()
     send = sender(app)
     ada, bob = Actor(1), Actor(2)
@@ -352,9 +352,9 @@ async def test_every_operation_obeys_the_rules(tmp_path: Path) -> None:
         await app.shutdown()
 
 
-async def test_addresses_are_with_or_without_their_prefix(tmp_path: Path) -> None:
+async def test_addresses_are_with_or_without_their_prefix(new_url: NewUrl) -> None:
     """As they stand in Location, or below the prefix."""
-    app = Hekla(f"sqlite:///{tmp_path / 'data.db'}", prefix="/api")
+    app = Hekla(new_url(), prefix="/api")
     app.resource(User, read=everyone, write=everyone)
     app.create_tables()
     await app.startup()

@@ -42,7 +42,7 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def samples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    app = samples_app(tmp_path_factory.mktemp("samples") / "samples.db")
+    app = samples_app(f"sqlite:///{tmp_path_factory.mktemp('samples') / 'samples.db'}")
     app.sessions.dispose()
     return app.openapi()
 

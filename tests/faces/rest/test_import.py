@@ -6,7 +6,6 @@ import asyncio
 import gzip
 import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ import zstandard
 from hekla import Actor, Hekla, everyone, me
 from hekla.settings import Settings
 from hekla.web.request import ClientLeft, Request
+from tests.databases import NewUrl
 from tests.scenarios.client import Answer
 
 metadata = sa.MetaData()
@@ -36,8 +36,8 @@ ADMIN = Actor(1, frozenset({"admin"}))
 ANN = Actor(7)
 
 
-def build(path: Path, **settings: Any) -> Hekla:
-    app = Hekla(f"sqlite:///{path}/people.db", settings=Settings(**settings))
+def build(url: str, **settings: Any) -> Hekla:
+    app = Hekla(url, settings=Settings(**settings))
     mine = (people.c.owner_id == me.id) | me.has_role("admin")
     app.resource(
         people,
@@ -51,9 +51,9 @@ def build(path: Path, **settings: Any) -> Hekla:
 
 
 @pytest.fixture
-async def app(tmp_path: Path) -> AsyncIterator[Hekla]:
+async def app(new_url: NewUrl) -> AsyncIterator[Hekla]:
     """People that belong to whoever owns them."""
-    app = build(tmp_path)
+    app = build(new_url())
     await app.startup()
     yield app
     await app.shutdown()
@@ -136,9 +136,9 @@ async def test_packed_bodies(app: Hekla, coding: str) -> None:
     assert (other.status, other.headers["accept-encoding"]) == (415, "zstd, gzip")
 
 
-async def test_what_unpacks_to_too_much_is_refused(tmp_path: Path) -> None:
+async def test_what_unpacks_to_too_much_is_refused(new_url: NewUrl) -> None:
     """The bound on the size holds for what comes out of a packed body too."""
-    app = build(tmp_path, max_import_bytes=100_000)
+    app = build(new_url(), max_import_bytes=100_000)
     await app.startup()
     for coding, pack in (("gzip", gzip.compress), ("zstd", zstandard.compress)):
         bomb = pack(b"name\n" + b"x\n" * 5_000_000)
@@ -307,10 +307,10 @@ HOSTILE = [
 
 @pytest.mark.parametrize(("body", "kind", "status", "code"), HOSTILE)
 async def test_hostile_files(
-    tmp_path: Path, body: bytes, kind: str, status: int, code: str
+    new_url: NewUrl, body: bytes, kind: str, status: int, code: str
 ) -> None:
     """What is no file of rows is told so, whatever it is; nothing of it is kept."""
-    app = build(tmp_path, max_body_bytes=65_536)
+    app = build(new_url(), max_body_bytes=65_536)
     await app.startup()
     answer = await send(app, body, kind=kind)
     assert (answer.status, answer.json()["code"]) == (status, code)
@@ -364,10 +364,10 @@ async def test_requests_that_are_wrong(
     assert await rows(app, "id") == []
 
 
-async def test_a_key_that_is_called_import(tmp_path: Path) -> None:
+async def test_a_key_that_is_called_import(new_url: NewUrl) -> None:
     """A row whose key is the word is reached by ``=import``."""
     words = sa.Table("words", sa.MetaData(), sa.Column("word", sa.Text, primary_key=True))
-    app = Hekla(f"sqlite:///{tmp_path}/words.db")
+    app = Hekla(new_url())
     app.resource(words, read=everyone, write=everyone)
     app.create_tables()
     await app.startup()
@@ -418,9 +418,9 @@ async def test_a_client_that_leaves_has_changed_nothing(app: Hekla) -> None:
     assert await rows(app, "id") == []
 
 
-async def test_no_more_than_so_many_at_a_time(tmp_path: Path) -> None:
+async def test_no_more_than_so_many_at_a_time(new_url: NewUrl) -> None:
     """One import too many is told to come again, and may once another is over."""
-    app = build(tmp_path, max_imports=1)
+    app = build(new_url(), max_imports=1)
     await app.startup()
     gate = asyncio.Event()
     slow = asyncio.create_task(app.handle(Dribble([b"name\na\n"], gate)))
@@ -435,9 +435,9 @@ async def test_no_more_than_so_many_at_a_time(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", ["abort", "skip"])
-async def test_hooks(tmp_path: Path, mode: str) -> None:
+async def test_hooks(new_url: NewUrl, mode: str) -> None:
     """Hooks alter and refuse rows as of any write, and hear of what was kept only."""
-    app = build(tmp_path)
+    app = build(new_url())
     told: list[str] = []
 
     @app.before("create", people)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hekla import Hekla
+from tests.databases import NewUrl
 from tests.faces.rest.workshop import Send, sender, workshop
 
 
 @pytest.fixture
-async def app(tmp_path: Path) -> AsyncIterator[Hekla]:
-    app = workshop(f"sqlite:///{tmp_path / 'data.db'}")
+async def app(new_url: NewUrl) -> AsyncIterator[Hekla]:
+    app = workshop(new_url())
     await app.startup()
     yield app
     await app.shutdown()
@@ -616,9 +616,9 @@ async def test_no_row_is_named_twice(send: Send) -> None:
 # What nobody should send
 
 
-async def test_depth_and_number_are_bounded(tmp_path: Path) -> None:
+async def test_depth_and_number_are_bounded(new_url: NewUrl) -> None:
     """The Problem names the setting, and the place where the document went too far."""
-    app = workshop(f"sqlite:///{tmp_path / 'data.db'}", max_embed_depth=2, max_bulk_rows=5)
+    app = workshop(new_url(), max_embed_depth=2, max_bulk_rows=5)
     await app.startup()
     send = sender(app)
     try:

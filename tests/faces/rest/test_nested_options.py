@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from hekla import Actor, Hekla, everyone
 from hekla.writing.hooks import Event
+from tests.databases import NewUrl
 from tests.faces.rest.workshop import Send, sender
 
 
@@ -56,8 +56,8 @@ def has_a_place(row: Mapping[str, Any]) -> None:
 
 
 @pytest.fixture
-async def app(tmp_path: Path) -> AsyncIterator[Hekla]:
-    app = Hekla(f"sqlite:///{tmp_path / 'data.db'}")
+async def app(new_url: NewUrl) -> AsyncIterator[Hekla]:
+    app = Hekla(new_url())
     app.resource(Shelf, read=everyone, write=everyone, version="version")
     app.resource(
         Book,

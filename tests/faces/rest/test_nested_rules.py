@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from hekla import Actor, Hekla, everyone, me, nobody, signed_in
+from tests.databases import NewUrl
 from tests.faces.rest.workshop import (
     Comment,
     Label,
@@ -28,7 +28,7 @@ ADA, BOB = Actor(1), Actor(2)
 
 
 @pytest.fixture
-def serve(tmp_path: Path) -> Callable[..., Any]:
+def serve(new_url: NewUrl) -> Callable[..., Any]:
     """Starts a workshop with rules and some rows in it.
 
     Users 1 and 2; tasks 1 and 2 of user 1, tasks 3 and 4 of user 2, 4 is a child of 1; labels 1
@@ -37,7 +37,7 @@ def serve(tmp_path: Path) -> Callable[..., Any]:
 
     @asynccontextmanager
     async def start(rules: dict[Any, dict[str, Any]]) -> AsyncIterator[tuple[Send, Hekla]]:
-        app = workshop(f"sqlite:///{tmp_path / 'data.db'}", rules)
+        app = workshop(new_url(), rules)
         await app.startup()
         with app.sessions.begin() as connection:
             for sql in (

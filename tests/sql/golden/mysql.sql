@@ -101,6 +101,6 @@ FROM json_table(%s, '$[*]' COLUMNS (value TEXT PATH '$')) AS word) DESC, t1.id A
 SELECT coalesce(json_arrayagg(json_object('completed', json_compact(CASE g.g0 WHEN 1 THEN 'true' WHEN 0 THEN 'false' ELSE CAST(g.g0 AS CHAR) END), 'count', g.m0, 'sum_priority', json_compact(CASE WHEN g.m1 BETWEEN -9007199254740991 AND 9007199254740991 THEN CAST(g.m1 AS CHAR) ELSE json_quote(CAST(g.m1 AS CHAR)) END), 'max_id', json_compact(CASE WHEN g.m2 BETWEEN -9007199254740991 AND 9007199254740991 THEN CAST(g.m2 AS CHAR) ELSE json_quote(CAST(g.m2 AS CHAR)) END))), '[]') AS body, count(*) AS size
 FROM (SELECT t1.completed AS g0, count(*) AS m0, sum(t1.priority) AS m1, max(t1.id) AS m2
 FROM tasks AS t1
-WHERE t1.owner_id = %s OR t1.shared = 1 GROUP BY t1.completed
-HAVING count(*) >= %s ORDER BY t1.completed ASC
+WHERE t1.owner_id = %s OR t1.shared = 1 GROUP BY 1
+HAVING count(*) >= %s ORDER BY 1 ASC
  LIMIT %s) AS g

@@ -99,6 +99,6 @@ FROM json_each(?) AS word) DESC, t1.id ASC
 SELECT CAST(json_group_array(json_object('completed', CASE g.g0 WHEN 1 THEN json('true') WHEN 0 THEN json('false') WHEN g.g0 THEN hekla_stored(g.g0) END, 'count', g.m0, 'sum_priority', CASE WHEN g.m1 BETWEEN -9007199254740991 AND 9007199254740991 THEN g.m1 ELSE CASE WHEN g.m1 IS NOT NULL THEN hekla_stored(g.m1) END END, 'max_id', CASE WHEN g.m2 BETWEEN -9007199254740991 AND 9007199254740991 THEN g.m2 ELSE CASE WHEN g.m2 IS NOT NULL THEN hekla_stored(g.m2) END END)) AS BLOB) AS body, count(*) AS size
 FROM (SELECT t1.completed AS g0, count(*) AS m0, sum(t1.priority) AS m1, max(t1.id) AS m2
 FROM tasks AS t1
-WHERE t1.owner_id = ? OR t1.shared = 1 GROUP BY t1.completed
-HAVING count(*) >= ? ORDER BY t1.completed ASC
+WHERE t1.owner_id = ? OR t1.shared = 1 GROUP BY 1
+HAVING count(*) >= ? ORDER BY 1 ASC
  LIMIT ? OFFSET ?) AS g

@@ -205,6 +205,9 @@ class Time(Stamped):
     ) -> sa.ColumnElement[Any]:
         if dialect == "sqlite":
             return expression(ANY if guarded else "CAST({0} AS TEXT)", column)
+        if dialect == "postgresql" and not getattr(self.sql, "timezone", False):
+            # All of its digits, as the other databases give them; an hour may be the 24th.
+            return expression("to_char(CAST({0} AS interval), 'HH24:MI:SS.US')", column)
         return column
 
     def parse(self, text: str, lookup: str = "exact") -> time:

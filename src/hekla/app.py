@@ -622,7 +622,7 @@ class Hekla:
         return examine(
             self.settings,
             parts.policy,
-            self.location.path if isinstance(self.location, Location) else None,
+            self.location.path,
             served or Circumstances(),
             rated=parts.rates is not None,
         )

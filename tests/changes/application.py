@@ -54,7 +54,10 @@ class Project(Base):
 
 class Label(Base):
     __tablename__ = "labels"
-    name: Mapped[str] = mapped_column(sa.String(40, collation="NOCASE"), primary_key=True)
+    name: Mapped[str] = mapped_column(
+        sa.String(40, collation="NOCASE").with_variant(sa.String(40), "postgresql"),
+        primary_key=True,
+    )
 
 
 task_labels = sa.Table(
@@ -94,7 +97,7 @@ class Thing(Base):
     price: Mapped[Decimal | None] = mapped_column(sa.Numeric(10, 2))
     extra: Mapped[Any | None] = mapped_column(sa.JSON)
     at: Mapped[datetime | None] = mapped_column(sa.DateTime(timezone=True))
-    twice: Mapped[int | None] = mapped_column(sa.Computed("big + big", persisted=False))
+    twice: Mapped[int | None] = mapped_column(sa.Computed("big + big", persisted=True))
 
 
 class Word(Base):

@@ -109,7 +109,7 @@ async def test_a_reader_gets_past_what_is_hidden(new_url: NewUrl) -> None:
         with app.session() as session:
             session.connection().exec_driver_sql(
                 "with recursive n(i) as (select 1 union all select i + 1 from n where i < 2500) "
-                "insert into tasks (title, shared, owner_id) select 'hidden', 0, 1 from n"
+                "insert into tasks (title, shared, owner_id) select 'hidden', false, 1 from n"
             )
             session.commit()
         await must(app, ANN, "POST", "/tasks", {"title": "open", "shared": True})

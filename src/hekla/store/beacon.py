@@ -16,6 +16,7 @@ import os
 import secrets
 
 from hekla.store.location import Location
+from hekla.store.server_location import ServerLocation
 
 __all__ = ["Beacon"]
 
@@ -29,9 +30,10 @@ class Beacon:
     only this process sees its own beacon.
     """
 
-    def __init__(self, location: Location) -> None:
+    def __init__(self, location: Location | ServerLocation) -> None:
         self._location = location
-        self.shared = location.path is None
+        # Who else uses a server, on whatever machine, nobody here can tell.
+        self.shared = isinstance(location, Location) and location.path is None
         self.view = memoryview(bytearray(_SIZE)).cast("Q")
         """``view[0]`` is the number. A method would take ten times as long."""
 

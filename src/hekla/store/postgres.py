@@ -128,6 +128,11 @@ class PostgresStore:
         row = await self._ask("fetchrow", statement.sql, args)
         return None if row is None else tuple(row)
 
+    def fetch_at_once(
+        self, statement: Statement, args: Sequence[Any]
+    ) -> Coroutine[Any, Any, Row | None]:
+        return self.fetch(statement, args)
+
     async def ping(self) -> None:
         await self._ask("fetchval", _PING, ())
 

@@ -6,7 +6,7 @@ import importlib.util
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import sqlalchemy as sa
 
@@ -75,6 +75,15 @@ class ServerLocation:
     def seed(self) -> str:
         """What secrets may be derived from: nobody knows it who may not connect."""
         return self.url
+
+    @property
+    def path(self) -> None:
+        """There is no file."""
+        return None
+
+    def open(self) -> NoReturn:
+        """There is no embedded database to open. Raises OperatorError."""
+        raise OperatorError(f"{self}: this is for SQLite files; a server has its own tools")
 
     def check_driver(self) -> None:
         """Raise OperatorError that names the extra where the driver is not installed."""

@@ -503,8 +503,15 @@ class Hekla:
 
     async def shutdown(self) -> None:
         """Close the database and run the shutdown hooks."""
-        if not self._running:
-            return
+        try:
+            if self._running:
+                await self._stop()
+        finally:
+            if self._sessions is not None:
+                self._sessions.dispose()
+                self._sessions = None
+
+    async def _stop(self) -> None:
         self._running = False
         if self._retention is not None:
             self._retention.cancel()
@@ -522,9 +529,6 @@ class Hekla:
             result = hook()
             if inspect.isawaitable(result):
                 await result
-        if self._sessions is not None:
-            self._sessions.dispose()
-            self._sessions = None
 
     @property
     def parts(self) -> _Parts:

@@ -310,7 +310,10 @@ async def test_a_unique_value_that_is_taken_is_still_refused(app: Hekla, write: 
 def test_a_hook_for_what_is_no_resource_is_refused(app: Hekla) -> None:
     """The operator is told at once, in one line."""
 
-    class Other(Base):
+    class Elsewhere(DeclarativeBase):
+        pass
+
+    class Other(Elsewhere):
         __tablename__ = "others"
         id: Mapped[int] = mapped_column(primary_key=True)
 

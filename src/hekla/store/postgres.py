@@ -133,6 +133,10 @@ class PostgresStore:
     ) -> Coroutine[Any, Any, Row | None]:
         return self.fetch(statement, args)
 
+    def body_reader(self, statement: Statement) -> Callable[[Sequence[Any]], bytes | None]:
+        # A server always has to be waited for.
+        return _nothing_yet
+
     async def ping(self) -> None:
         await self._ask("fetchval", _PING, ())
 
@@ -200,6 +204,10 @@ class PostgresStore:
 
 # Any number, the same for all workers: "hekls" in ASCII.
 _PREPARING = int.from_bytes(b"hekls")
+
+
+def _nothing_yet(_: Sequence[Any]) -> None:
+    return None
 
 
 def _not_started(*_: Any) -> NoReturn:

@@ -133,7 +133,7 @@ class PostgresStore:
     ) -> Coroutine[Any, Any, Row | None]:
         return self.fetch(statement, args)
 
-    def body_reader(self, statement: Statement) -> Callable[[Sequence[Any]], bytes | None]:
+    def reader(self, statement: Statement) -> Callable[[Sequence[Any]], bytes | Row | None]:
         # A server always has to be waited for.
         return _nothing_yet
 

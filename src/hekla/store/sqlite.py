@@ -180,11 +180,11 @@ class SqliteStore:
             return self._fetch_aside(statement, args, exc)
 
     def reader(self, statement: Statement) -> Callable[[Sequence[Any]], bytes | Row | None]:
-        sql, guarded, habits = statement.sql, statement.guarded, self._habits
+        sql, unfit, habits = statement.sql, statement.guarded, self._habits
 
         def read(args: Sequence[Any]) -> bytes | Row | None:
             watch = self._watch
-            if watch is None or guarded or self._recodes or sql in habits:
+            if watch is None or unfit or self._recodes or (habits and sql in habits):
                 return None
             if watch.asleep:
                 watch.wake()

@@ -88,7 +88,8 @@ class WebApplication:
             return None
         deciding = _NEGOTIATED if self.authenticate is None else _NEGOTIATED | _CREDENTIALS
         recall = self._recall
-        longest_path, longest_query = self._longest_path, self._longest_query
+        # Not more than either may be: longer ones are measured on the whole way.
+        longest = min(self._longest_path, self._longest_query)
         largest = self._largest_headers if self.checks_headers else None
 
         def answer(path: str, query: str, pairs: Pairs) -> Response | None:
@@ -97,7 +98,7 @@ class WebApplication:
             if offered is None:
                 above, _, rest = path.rpartition("/")
                 offered = at_once.get(above) if rest else None
-            if offered is None or len(path) > longest_path or len(query) > longest_query:
+            if offered is None or len(path) + len(query) > longest:
                 return None
             actor, size = ANONYMOUS, 0
             for name, value in pairs:
@@ -110,16 +111,15 @@ class WebApplication:
             if largest is not None and size > largest:
                 return None
             response = offered(path, rest, query, actor)
-            if response is not None:
-                body, headers = response.body, response.headers.copy()
-                if not isinstance(body, bytes) or headers[0][0] != "content-type":
-                    return None
-                if len(body) >= SMALLEST and pays(headers[0][1]):
-                    headers.append(VARY)
-                headers.append(("etag", entity_tag(body)))
-                headers.append(_NO_SNIFFING)
-                response.headers = headers
-            return response
+            if response is None:
+                return None
+            body, own = response.body, response.headers
+            if not isinstance(body, bytes) or own[0][0] != "content-type":
+                return None
+            tag = ("etag", entity_tag(body))
+            if len(body) >= SMALLEST and pays(own[0][1]):
+                return Response(200, body, [*own, VARY, tag, _NO_SNIFFING])
+            return Response(200, body, [*own, tag, _NO_SNIFFING])
 
         return answer
 

@@ -590,6 +590,9 @@ class Hekla:
         listed = self.parts.face.routes()
         if self.parts.auth_face is not None:
             listed += [Listed(*each) for each in self.parts.auth_face.listed()]
+        for more in (self.parts.provider, self.parts.federation):
+            if more is not None:
+                listed += [Listed(*each) for each in more.listed()]
         return listed
 
     def openapi(self) -> dict[str, Any]:
@@ -629,6 +632,9 @@ class Hekla:
             self.location.path,
             served or Circumstances(),
             rated=parts.rates is not None,
+            unconfirmed=parts.auth is not None
+            and parts.auth.options.registration
+            and not parts.auth.confirms,
         )
 
     async def explain(self, method: str, target: str, actor: Actor = ANONYMOUS) -> Explanation:

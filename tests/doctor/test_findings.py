@@ -106,6 +106,8 @@ PUBLIC = Circumstances("0.0.0.0", environment={})
         ({"rate_limits": ()}, {"no_rates": "note"}),
         ({"max_body_bytes": 1 << 40}, {"limits_wide": "caution"}),
         ({"statement_timeout": 3600.0}, {"limits_wide": "caution"}),
+        ({"access_seconds": 7200}, {"tokens_long": "caution"}),
+        ({"mail_url": "console:"}, {"mail_unsent": "caution"}),
     ],
 )
 def test_settings(tmp_path: Path, settings: dict[str, Any], expected: dict[str, str]) -> None:
@@ -261,3 +263,13 @@ def test_a_code_is_one_of_those_there_are() -> None:
     assert list(FINDINGS) == sorted(set(FINDINGS))
     with pytest.raises(ValueError, match="new_code"):
         Finding("new_code", "note", "a", "b")
+
+
+def test_addresses_that_nobody_confirms(tmp_path: Path) -> None:
+    """Registration without mail lets anybody take any address."""
+    app = Hekla(f"sqlite:///{tmp_path / 'app.db'}", settings=Settings(**SAFE))
+    app.auth(registration=True)
+    assert levels(app.diagnose(PUBLIC)) == {"registration_unconfirmed": "caution"}
+    app = Hekla(f"sqlite:///{tmp_path / 'app.db'}", settings=Settings(**SAFE))
+    app.auth()
+    assert levels(app.diagnose(PUBLIC)) == {}

@@ -22,14 +22,28 @@ def examine(
     served: Circumstances,
     *,
     rated: bool,
+    unconfirmed: bool = False,
 ) -> list[Finding]:
-    """What is unsafe, the gravest first; ``rated`` says whether the application has any rate."""
+    """What is unsafe, the gravest first.
+
+    ``rated`` says whether the application has any rate, ``unconfirmed`` whether anybody can
+    register with an address that is not theirs.
+    """
     found = [
         *check_settings(settings, served),
         *check_access(policy, served.exposed(settings)),
         *check_files(database, served),
         *_rates(settings, served, rated),
     ]
+    if unconfirmed and served.exposed(settings):
+        found.append(
+            Finding(
+                "registration_unconfirmed",
+                "caution",
+                "Anybody can register with any address, as nobody is asked to confirm it.",
+                "Set HEKLA_MAIL_URL=smtp://…: then addresses are confirmed by mail.",
+            )
+        )
     return sorted(found, key=lambda finding: (LEVELS.index(finding.level), finding.code))
 
 

@@ -24,6 +24,7 @@ FINDINGS: Final = (
     "hosts_any",
     "hsts_off",
     "limits_wide",
+    "mail_unsent",
     "no_public_url",
     "no_rates",
     "no_tls",
@@ -32,10 +33,12 @@ FINDINGS: Final = (
     "open_writes",
     "proxies_wide",
     "rates_apart",
+    "registration_unconfirmed",
     "runs_as_root",
     "secret_file_readable",
     "secret_missing",
     "secret_weak",
+    "tokens_long",
 )
 """All codes there are; a code never changes its meaning."""
 

@@ -20,6 +20,7 @@ _KNOWN_SECRETS: Final = ("secret", "changeme", "change-me", "password", "example
 _LARGEST_NETWORK: Final = {4: 24, 6: 48}
 _LARGEST_BODY: Final = 256 << 20
 _LONGEST_STATEMENT: Final = 600.0
+_LONGEST_TOKEN: Final = 3600
 _HOW_TO_MAKE_ONE: Final = (
     "Put the output of python -c 'import secrets; print(secrets.token_urlsafe(32))' into a file "
     "that only the server's user reads, and name it by HEKLA_SECRET_FILE."
@@ -34,6 +35,7 @@ def check_settings(settings: Settings, served: Circumstances) -> Iterator[Findin
     yield from _proxies(settings)
     yield from _origins(settings)
     yield from _limits(settings)
+    yield from _sign_in(settings, served)
     if served.environment.get("PYTHONASYNCIODEBUG") or served.environment.get("PYTHONDEVMODE"):
         yield Finding(
             "asyncio_debug",
@@ -166,4 +168,23 @@ def _limits(settings: Settings) -> Iterator[Finding]:
             "caution",
             f"One request may take very much: {', '.join(wide)}.",
             "Lower these settings to what the application needs.",
+        )
+
+
+def _sign_in(settings: Settings, served: Circumstances) -> Iterator[Finding]:
+    if settings.access_seconds > _LONGEST_TOKEN:
+        yield Finding(
+            "tokens_long",
+            "caution",
+            f"Access tokens are good for {settings.access_seconds} seconds, wherever else they are "
+            "believed without asking.",
+            "Unset HEKLA_ACCESS_SECONDS: apps renew their tokens by themselves.",
+        )
+    if settings.mail_url.startswith(("console:", "file:")) and served.exposed(settings):
+        yield Finding(
+            "mail_unsent",
+            "caution",
+            "Mails are written to the console or into a folder, with the links in them that sign "
+            "people in.",
+            "Set HEKLA_MAIL_URL=smtp://….",
         )

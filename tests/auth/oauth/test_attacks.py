@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
+import msgspec
 import pyotp
 import pytest
 
 from hekla import Hekla, OperatorError
 from hekla.auth.oauth.pkce import challenge_of
+from hekla.auth.random_secret import digest
 from tests.auth.oauth.world import (
     BASE,
     CALLBACK,
@@ -549,3 +551,29 @@ async def test_a_password_alone_is_not_enough_where_there_is_a_second_factor(
         assert "code" in sent_to(await browser.get(authorization(client)))
     finally:
         await app.shutdown()
+
+
+async def test_whoever_acts_as_a_user_lets_nobody_in(app: Hekla) -> None:
+    """What an administrator does as somebody ends with that, and leaves no client behind."""
+    client, _ = await register(app, trusted=True)
+    browser = await signed_in(app)
+    auth = auth_of(app)
+    secret = browser.cookies["__Host-hekla-session"]
+    live = await auth.sessions.find_secret(digest(secret))
+    assert live is not None
+    acting = msgspec.structs.replace(live.session, id="acting", secret=digest("acting"), behind="2")
+    await auth.write(lambda tx: auth.sessions.begin(tx, acting))
+    browser.cookies["__Host-hekla-session"] = "acting"
+    assert (await browser.get("/auth/me")).status == 200
+    answer = await browser.get(authorization(client))
+    assert answer.headers["location"].startswith("/oauth/sign-in?")
+    answer = await browser.get("/oauth/device")
+    assert answer.headers["location"].startswith("/oauth/sign-in?")
+
+
+async def test_every_address_is_listed(app: Hekla) -> None:
+    """``hekla routes`` shows those of the provider too."""
+    listed = {row.path: row.methods for row in app.routes()}
+    assert listed["/oauth/token"] == ("POST", "OPTIONS")
+    assert listed["/oauth/authorize"] == ("GET", "POST", "HEAD", "OPTIONS")
+    assert "/.well-known/openid-configuration" in listed

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hekla import Hekla
+from hekla import Hekla, Settings
 from tests.auth.oauth.world import (
     BASE,
     CALLBACK,
@@ -429,3 +429,24 @@ async def test_codes_are_forgotten_after_a_day(app: Hekla) -> None:
     clock_of(app).pass_by(86_401)
     await auth.tidy()
     assert await count() == 0
+
+
+async def test_what_is_posted_to_sign_in_is_bounded_by_default(tmp_path: Path) -> None:
+    """Without a word of the application, by address; reading is not."""
+    app = make_provider(tmp_path, settings={"auth_rate_limits": ("3/minute by address",)})
+    await app.startup()
+    try:
+        browser, other = Browser(app), Browser(app, address="203.0.113.77:1")
+        found = [(await browser.ask("POST", "/auth/logout")).status for _ in range(4)]
+        assert found == [204, 204, 204, 429]
+        form = {"login": "a", "password": "b"}
+        found = [(await browser.ask("POST", "/oauth/sign-in", form)).status for _ in range(4)]
+        assert found == [401, 401, 401, 429]
+        assert (await browser.get("/oauth/sign-in")).status == 200
+        assert (await other.ask("POST", "/auth/logout")).status == 204
+        # The back channel is for programs, whose secrets cannot be guessed.
+        found = [(await browser.ask("POST", "/oauth/token", {"a": "b"})).status for _ in range(5)]
+        assert found == [401] * 5
+    finally:
+        await app.shutdown()
+    assert Settings().auth_rate_limits == ("60/minute by address",)

@@ -104,7 +104,24 @@ class Federation:
             router.add_page(f"/oauth/callback/{name}", {"GET": self._returns(exchange)})
             router.add_page(f"/oauth/identities/{name}", {"DELETE": self._unlinks(name)})
 
-    def listed(self, back: str = "") -> list[dict[str, str]]:
+    def listed(self) -> list[tuple[tuple[str, ...], str, str]]:
+        """The methods, path and description of each address."""
+        get, told = ("GET", "HEAD", "OPTIONS"), "signing in with others"
+        found: list[tuple[tuple[str, ...], str, str]] = [
+            (get, "providers", told),
+            (get, "identities", "what one has connected"),
+        ]
+        for name, exchange in self.exchanges.items():
+            title = exchange.upstream.title
+            found += [
+                (get, f"with/{name}", f"sign in with {title}"),
+                (get, f"callback/{name}", f"back from {title}"),
+                (("POST", "OPTIONS"), f"link/{name}", f"connect an account at {title}"),
+                (("DELETE", "OPTIONS"), f"identities/{name}", f"let go of one at {title}"),
+            ]
+        return [(methods, f"{self._prefix}/oauth/{path}", said) for methods, path, said in found]
+
+    def choices(self, back: str = "") -> list[dict[str, str]]:
         """The providers, each with the address where signing in with it begins."""
         query = f"?next={quote(back, safe='')}" if back else ""
         return [
@@ -117,7 +134,7 @@ class Federation:
         ]
 
     async def _providers(self, request: Request) -> Response:
-        return private_json(msgspec.json.encode(self.listed()))
+        return private_json(msgspec.json.encode(self.choices()))
 
     # To the other provider, and back
 
@@ -353,8 +370,8 @@ class Federation:
     def _whoever_asks(self, request: Request) -> str:
         if not request.actor.signed_in:
             raise sign_in_first()
-        if request.actor.scopes is not None:
-            raise Problem(FORBIDDEN, "A key cannot do this: sign in.")
+        if request.actor.scopes is not None or "behind" in request.actor.claims:
+            raise Problem(FORBIDDEN, "Only the user can do this: sign in.")
         return str(request.actor.id)
 
     async def _own(self, request: Request) -> Response:

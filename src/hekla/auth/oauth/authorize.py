@@ -42,13 +42,16 @@ _LONGEST_NEXT: Final = 12_000
 
 
 async def browser_of(provider: Provider, request: Request) -> Live | None:
-    """The session that a browser shows by its cookie, if it is good; a token is none."""
+    """The session that a browser shows by its cookie, if it is its user's own; a token is none."""
     secret = cookie_value(request, SESSION)
     if secret is None:
         return None
     auth = provider.auth
     live = await auth.sessions.find_secret(digest(secret))
     if live is None or live.session.kind != "cookie":
+        return None
+    if live.session.behind is not None:
+        # Whoever acts as a user for a while must not let anybody in who stays.
         return None
     return None if await auth.authenticate.actor(live) is None else live
 
@@ -244,7 +247,7 @@ class Authorize:
             base_path=request.base,
             others=[]
             if provider.federation is None or challenge
-            else provider.federation.listed(back),
+            else provider.federation.choices(back),
         )
 
     async def sign_in(self, request: Request) -> Response:

@@ -36,6 +36,17 @@ if TYPE_CHECKING:
 
 __all__ = ["Provider", "ProviderOptions", "create_tables"]
 
+_TOLD: Final = {
+    "authorize": "where clients send browsers",
+    "consent": "what a user decided",
+    "sign-in": "the page where users sign in",
+    "device": "the page where users let devices in",
+    "token": "tokens for clients",
+    "device_authorization": "codes for devices",
+    "introspect": "what a token is worth",
+    "revoke": "the end of a token",
+    "userinfo": "who a token is of",
+}
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 
@@ -99,7 +110,19 @@ class Provider:
         self.devices = Devices(auth, self.tokens, f"{self.base}/oauth/device")
         for table in (CODES, DEVICE_CODES):
             auth.forget(table, "forget_at", "digest")
+        self._paths: dict[str, tuple[str, ...]] = {}
         self._route(router)
+
+    def listed(self) -> list[tuple[tuple[str, ...], str, str]]:
+        """The methods, path and description of each address."""
+        return [
+            (
+                (*methods, *(("HEAD",) if "GET" in methods else ()), "OPTIONS"),
+                self.prefix + path,
+                _TOLD.get(path.rpartition("/")[2], "what clients have to know"),
+            )
+            for path, methods in self._paths.items()
+        ]
 
     def _check(self) -> None:
         if not (self.auth.options.cookies and self.auth.options.tokens):
@@ -138,6 +161,7 @@ class Provider:
         }
         for path, handlers in pages.items():
             router.add_page(path, handlers)
+            self._paths[path] = tuple(handlers)
         self.pages.route(router)
         # What a client shows there is looked at there.
         self.auth.authenticate.lenient |= {router.prefix + path for path in pages}

@@ -262,6 +262,8 @@ class Hekla:
         links: bool = True,
         codes: bool = True,
         totp: bool = False,
+        pages: bool = True,
+        templates: str | None = None,
         issuer: str | None = None,
         audience: str | None = None,
         algorithm: Algorithm = "EdDSA",
@@ -274,6 +276,8 @@ class Hekla:
         ``me.claims`` has. With ``registration`` anybody may become a user. ``passwords``,
         ``cookies`` (for browsers), ``tokens`` (for apps), ``keys`` (for programs), and by mail
         ``links`` and ``codes`` can each be left out; ``totp`` lets users set up a second factor.
+        With ``pages`` there are pages for people below ``/auth/pages``; ``templates`` names a
+        folder of one's own in place of theirs.
         ``issuer`` and ``audience`` stand in tokens (the setting ``public_url`` by default), which
         are signed by ``algorithm``, ``EdDSA`` or ``ES256``.
         """
@@ -306,6 +310,8 @@ class Hekla:
             audience,
             algorithm,
             self.title,
+            pages and cookies,
+            templates,
         )
 
     def oauth(

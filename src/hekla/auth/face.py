@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hekla.auth.api.administration import Administration
@@ -14,11 +15,13 @@ from hekla.auth.api.second import Second
 from hekla.auth.operations import Dispatcher, Operation
 from hekla.auth.post import Letters
 from hekla.auth.sign_in import SignIn
+from hekla.errors import OperatorError
 from hekla.web.request import Request
 from hekla.web.response import Response, json_response
 
 if TYPE_CHECKING:
     from hekla.auth.core import Auth
+    from hekla.auth.pages.pages import Pages
     from hekla.web.router import Router
 
 __all__ = ["AuthFace"]
@@ -53,19 +56,35 @@ class AuthFace:
         self.second = Second(auth, self.sign_in, entrance.answer)
         self.mail = Mail(auth, self.sign_in, self.letters, entrance.answer)
         operations += entrance.operations()
-        operations += Own(auth, self.sign_in, user).operations()
+        own = Own(auth, self.sign_in, user)
+        operations += own.operations()
         operations += self.second.operations()
         operations += Administration(auth, self.sign_in, user).operations()
         if auth.mailer is not None:
             operations += self.mail.operations()
         if auth.options.keys:
             operations += Keys(auth).operations()
-        self.dispatcher = Dispatcher(operations)
+        pages: dict[str, dict[str, Any]] = {}
+        if auth.options.pages:
+            pages = self._pages(entrance, own).handlers()
+        self.dispatcher = Dispatcher(operations, pages)
         router.add("auth", self.dispatcher, self.dispatcher.methods, self.dispatcher.methods_of)
         if auth.options.tokens:
             router.add_page("/.well-known/jwks.json", {"GET": self._keys})
-        paths = [f"auth/{name}" for name in _LENIENT] + [".well-known/jwks.json"]
+        paths = [f"auth/pages/{name}" for name in pages]
+        paths += [f"auth/{name}" for name in _LENIENT] + [".well-known/jwks.json"]
         auth.authenticate.lenient |= {f"{self.prefix}/{path}" for path in paths}
+
+    def _pages(self, entrance: Entrance, own: Own) -> Pages:
+        from hekla.auth.pages.pages import Pages
+        from hekla.auth.pages.render import Renderer
+
+        options = self.auth.options
+        folder = None if options.templates is None else Path(options.templates)
+        if folder is not None and not folder.is_dir():
+            raise OperatorError(f"templates: there is no folder {folder}")
+        renderer = Renderer(options.title or "Hekla", self.prefix, folder)
+        return Pages(self.auth, renderer, entrance, self.second, own, self.mail)
 
     def listed(self) -> list[tuple[tuple[str, ...], str, str]]:
         """The methods, the path and a description of every address, for ``hekla routes``."""

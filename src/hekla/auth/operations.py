@@ -46,10 +46,15 @@ class Operation:
 
 
 class Dispatcher:
-    """Finds the operation of a request below ``/auth``: an endpoint for the router."""
+    """Finds the operation or the page of a request below ``/auth``: an endpoint for routers."""
 
-    def __init__(self, operations: Iterable[Operation]) -> None:
+    def __init__(
+        self,
+        operations: Iterable[Operation],
+        pages: Mapping[str, Mapping[str, Handler]] | None = None,
+    ) -> None:
         self.operations = tuple(operations)
+        self._pages = {f"pages/{path}": table for path, table in (pages or {}).items()}
         self._exact: dict[str, dict[str, Operation]] = {}
         self._below: dict[tuple[str, str], dict[str, Operation]] = {}
         for operation in self.operations:
@@ -68,10 +73,18 @@ class Dispatcher:
 
     def methods_of(self, rest: str) -> Iterable[str]:
         """The methods of an address; GET of one that is none, which then answers 404."""
+        page = self._pages.get(rest.rstrip("/"))
+        if page is not None:
+            return page.keys()
         found = self._find(rest)[0]
         return found.keys() if found else ("GET", "POST", "PUT", "PATCH", "DELETE")
 
     async def __call__(self, request: Request, rest: str) -> Response:
+        page = self._pages.get(rest.rstrip("/"))
+        if page is not None:
+            if request.method not in page:
+                raise method_not_allowed(request.method, ", ".join(sorted({*page, "OPTIONS"})))
+            return await page[request.method](request)
         table, argument = self._find(rest)
         operation = table.get(request.method)
         if operation is None:

@@ -23,7 +23,8 @@ class Options:
     ``passwords``, ``cookies``, ``tokens`` and ``keys`` are the ways to sign in and to stay so,
     ``links`` and ``codes`` those by mail; with ``totp`` users may set up a second factor.
     ``issuer`` and ``audience`` stand in tokens, which are signed by ``algorithm``.
-    ``title`` is what the application is called, in mails and on pages.
+    ``title`` is what the application is called, in mails and on pages. ``pages``: there are pages
+    for people, for which ``templates`` may name a folder of one's own.
     """
 
     user: type[Any] | sa.Table
@@ -43,3 +44,5 @@ class Options:
     audience: str | None = None
     algorithm: Algorithm = "EdDSA"
     title: str = ""
+    pages: bool = True
+    templates: str | None = None

@@ -21,6 +21,7 @@ from sqlalchemy.sql.elements import (
     True_,
     UnaryExpression,
 )
+from sqlalchemy.sql.util import _deep_deannotate
 
 from hekla.actor import ANONYMOUS, Actor
 from hekla.cache import Cache
@@ -68,7 +69,8 @@ def _decide(rule: Rule, signed_in: bool, roles: frozenset[str]) -> Rule | bool:
             return sa.true() if signed_in else sa.false()
         return None
 
-    replaced = visitors.replacement_traverse(rule, {}, put_in)
+    # What a relationship makes (``Comment.task.has(…)``) says that it is not to be changed.
+    replaced = visitors.replacement_traverse(_deep_deannotate(rule), {}, put_in)
     assert isinstance(replaced, sa.ColumnElement)
     return replaced
 

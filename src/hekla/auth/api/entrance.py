@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hekla.auth.core import Auth
     from hekla.auth.post import Letters
     from hekla.auth.refresh import Refreshed
+    from hekla.auth.sessions import Kind
     from hekla.auth.sign_in import SignIn
     from hekla.auth.users import UserId
     from hekla.store.protocol import Transaction
@@ -113,20 +114,37 @@ class Entrance:
     async def login(self, request: Request) -> Response:
         document = await read_fields(request, self._login_fields)
         kind = self._sign_in.kind_asked(document.get("cookie"))
-        self._sign_in.check_page(request, kind)
         device = document.get("device") or cookie_value(request, DEVICE)
-        user, _, then = await self._sign_in.by_password(
-            request, document[self._login_name], document["password"], device
+        return await self.enter(
+            request, document[self._login_name], document["password"], kind, device
         )
+
+    async def enter(
+        self, request: Request, login: str, password: str, kind: Kind, device: str | None
+    ) -> Response:
+        """Sign in with a password, or go on to the second factor."""
+        self._sign_in.check_page(request, kind)
+        user, _, then = await self._sign_in.by_password(request, login, password, device)
         return await self._sign_in.finish(request, user, "pwd", kind, device=device, then=then)
 
     async def register(self, request: Request) -> Response:
-        auth = self._auth
         document = await read_fields(request, self._register_fields)
         kind = self._sign_in.kind_asked(document.pop("cookie", None))
-        self._sign_in.check_page(request, kind)
         device = document.pop("device", None) or cookie_value(request, DEVICE)
         password = document.pop("password")
+        return await self.enroll(request, document, password, kind, device)
+
+    async def enroll(
+        self,
+        request: Request,
+        document: dict[str, Any],
+        password: str,
+        kind: Kind,
+        device: str | None,
+    ) -> Response:
+        """Make a user who signs in with a password, once the address is confirmed if it can be."""
+        auth = self._auth
+        self._sign_in.check_page(request, kind)
         new = auth.users.read_new(document, own=True)
         about = [str(value) for value in new.row.values() if isinstance(value, str)]
         fault = auth.strength.fault(password, about)

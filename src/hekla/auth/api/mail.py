@@ -293,6 +293,16 @@ class Mail:
         self._letters.reset(request, await self._asked(request))
         return private_json(_SENT, 202)
 
+    async def ask_reset(self, request: Request, login: str) -> None:
+        """Have a mail sent by which a password is set."""
+        await self._count(request, login)
+        self._letters.reset(request, login)
+
+    async def ask_sign_in(self, request: Request, login: str) -> None:
+        """Have a mail sent whose link signs in."""
+        await self._count(request, login)
+        self._letters.sign_in(request, login)
+
     async def reset(self, request: Request) -> Response:
         document = await read_fields(request, self._reset)
         await self.set_password(request, document["token"], document["new_password"])

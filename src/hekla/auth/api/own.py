@@ -146,8 +146,12 @@ class Own:
         return await self._shown(request)
 
     async def change_password(self, request: Request) -> Response:
+        await self.set_password(request, await read_fields(request, self._password_fields))
+        return Response(204, b"", [("cache-control", "no-store")])
+
+    async def set_password(self, request: Request, document: dict[str, Any]) -> None:
+        """Give whoever asks another password, if they know the one until now."""
         auth, origin = self._auth, origin_of(request)
-        document = await read_fields(request, self._password_fields)
         user = await self._user(request)
         account = await auth.accounts.find(user.text)
         attempt = None
@@ -179,9 +183,12 @@ class Own:
             await auth.audit.write(tx, "password_changed", origin, user_id=user.text)
 
         await auth.write(work)
-        return Response(204, b"", [("cache-control", "no-store")])
 
     async def sessions(self, request: Request) -> Response:
+        return private_json(msgspec.json.encode(await self.told(request)))
+
+    async def told(self, request: Request) -> list[dict[str, Any]]:
+        """What whoever asks is told of their sign-ins."""
         origin = origin_of(request)
         rows = await self._auth.sessions.list(str(request.actor.id))
         for row in rows:
@@ -190,7 +197,7 @@ class Own:
             for name in ("behind", "client_id"):
                 if row[name] is None:
                     del row[name]
-        return private_json(msgspec.json.encode(rows))
+        return rows
 
     async def end_others(self, request: Request) -> Response:
         auth, origin = self._auth, origin_of(request)

@@ -153,7 +153,12 @@ class PostgresStore:
             try:
                 found = await getattr(connection, method)(sql, *args)
             except FAILURES as exc:
-                pool.give(connection)
+                if is_lost(exc):
+                    pool.drop(connection)
+                elif isinstance(exc, TimeoutError):
+                    pool.rest(connection)
+                else:
+                    pool.give(connection)
                 if not pool.open:
                     raise closing() from exc
                 tries += 1

@@ -68,10 +68,12 @@ def is_lost(error: BaseException) -> bool:
     """Whether the connection is gone, so that nobody knows what became of the statement."""
     if isinstance(error, asyncio.TimeoutError):
         return False
-    if isinstance(error, OSError | asyncpg.PostgresConnectionError):
+    # The driver's own complaint of its state is what comes after a connection that broke.
+    broken = OSError | asyncpg.PostgresConnectionError | asyncpg.InternalClientError
+    if isinstance(error, broken):
         return True
     if isinstance(error, asyncpg.InterfaceError) and not isinstance(error, ValueError):
-        return "clos" in str(error) or "released" in str(error)
+        return any(word in str(error) for word in ("clos", "released", "another operation"))
     return _state(error) in _ENDS
 
 

@@ -156,6 +156,8 @@ class Writer:
             error = exc
         transaction.end()
         cause = transaction.cause
+        if cause is not None and is_lost(cause):
+            connection.terminate()
         if cause is None and error is None:
             cause = await self._commit(connection, transaction)
             if cause is None:

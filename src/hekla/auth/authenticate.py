@@ -201,6 +201,8 @@ class Authenticator:
         }
         if session.behind is not None:
             claims["behind"] = self._users.parse_id(session.behind)
+        if session.client_id is not None:
+            claims["client_id"] = session.client_id
         scopes = None if session.scope is None else frozenset(session.scope.split())
         roles = live.roles if scopes is None else live.roles - {"admin"}
         return self._users.actor(user, roles, claims, scopes)

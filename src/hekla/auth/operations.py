@@ -18,6 +18,8 @@ __all__ = ["Dispatcher", "Operation", "private_json"]
 Handler = Callable[..., Awaitable[Response]]
 
 _PRIVATE = ("cache-control", "no-store")
+# Scopes by which a client may see what its user sees, their account included.
+_WHOLE = frozenset({"read", "write"})
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,14 @@ class Dispatcher:
                 raise Problem(FORBIDDEN, "A key cannot do this: sign in.")
             if "behind" in request.actor.claims:
                 raise Problem(FORBIDDEN, "Only the user themselves may do this.")
+        actor = request.actor
+        if (
+            operation.by_key
+            and "client_id" in actor.claims
+            and not _WHOLE & (actor.scopes or _WHOLE)
+        ):
+            # What a client may know of its user it is told at /oauth/userinfo.
+            raise Problem(FORBIDDEN, "The token is for less than that.")
         if argument is None:
             return await operation.handler(request)
         return await operation.handler(request, argument)

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from hekla.auth.moments import Clock, later, moment, now
 from hekla.auth.random_secret import digest, new_secret
 from hekla.auth.statements import insert, prepare, value
-from hekla.auth.tables import REFRESH
+from hekla.auth.tables import REFRESH, SESSIONS
 from hekla.settings import Settings
 from hekla.store.protocol import Store
 
@@ -50,7 +50,16 @@ class RefreshTokens:
         one = c.digest == value("digest")
         self._insert = insert(REFRESH, dialect)
         self._find = prepare(
-            sa.select(c.session_id, c.expires_at, c.used_at, c.superseded).where(one), dialect
+            sa.select(
+                c.session_id,
+                c.expires_at,
+                c.used_at,
+                c.superseded,
+                sa.select(SESSIONS.c.client_id)
+                .where(SESSIONS.c.id == c.session_id)
+                .scalar_subquery(),
+            ).where(one),
+            dialect,
         )
         self._use = prepare(sa.update(REFRESH).where(one).values(used_at=value("used_at")), dialect)
         self._supersede = prepare(
@@ -76,14 +85,20 @@ class RefreshTokens:
         )
         await tx.fetch(self._insert.sql, args)
 
-    async def exchange(self, tx: Transaction, token: str, successor: str) -> Refreshed:
-        """Use a token, and keep ``successor`` in its place, if the token is good."""
+    async def exchange(
+        self, tx: Transaction, token: str, successor: str, client_id: str | None = None
+    ) -> Refreshed:
+        """Use a token, and keep ``successor`` in its place, if the token is good.
+
+        ``client_id`` is the client of OAuth that shows it: a token that was given out to one is
+        unknown to all others, and to the application itself.
+        """
         key = digest(token)
         row = await tx.fetch(self._find.sql, self._find(digest=key))
         at = self._clock.now()
-        if row is None or row[1] <= moment(at):
+        if row is None or row[1] <= moment(at) or row[4] != client_id:
             return Refreshed("unknown")
-        session_id, _, used_at, superseded = row
+        session_id, _, used_at, superseded, _ = row
         if used_at is not None:
             grace = timedelta(seconds=self._settings.refresh_grace)
             if superseded or used_at <= moment(at - grace):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
@@ -577,3 +578,51 @@ async def test_every_address_is_listed(app: Hekla) -> None:
     assert listed["/oauth/token"] == ("POST", "OPTIONS")
     assert listed["/oauth/authorize"] == ("GET", "POST", "HEAD", "OPTIONS")
     assert "/.well-known/openid-configuration" in listed
+
+
+async def test_a_clients_refresh_token_is_good_at_its_own_door_only(app: Hekla) -> None:
+    """Where apps of the application itself refresh nobody asks for a client's secret."""
+    client, secret = await register(app, trusted=True)
+    browser = await signed_in(app)
+    target = authorization(client, scope="openid write offline_access")
+    code = sent_to(await browser.get(target))["code"]
+    refresh = (await token(app, client, secret, token_form(code))).json()["refresh_token"]
+    answer = await Person(app).post("/auth/refresh", {"refresh_token": refresh})
+    assert (answer.status, answer.json()["code"]) == (401, "invalid_token")
+    # And the other way round.
+    person = Person(app)
+    await person.login("ann@example.org")
+    form = {"grant_type": "refresh_token", "refresh_token": str(person.refresh_token)}
+    assert (await token(app, client, secret, form)).json()["error"] == "invalid_grant"
+    # Neither was used up, nor did it end anything.
+    assert (await person.refresh()).status == 200
+    form["refresh_token"] = refresh
+    assert (await token(app, client, secret, form)).status == 200
+
+
+async def test_a_client_that_may_see_tasks_does_not_see_the_account(app: Hekla) -> None:
+    """The address and the name are for clients that were allowed to know them."""
+    client, secret = await register(app, trusted=True, scopes=["openid", "tasks:read", "read"])
+    browser = await signed_in(app)
+    found = {}
+    for scope in ("openid tasks:read", "read"):
+        code = sent_to(await browser.get(authorization(client, scope=scope)))["code"]
+        told = (await token(app, client, secret, token_form(code))).json()
+        bearer = {"authorization": f"Bearer {told['access_token']}"}
+        paths = ("/tasks", "/users", "/auth/me")
+        found[scope] = [(await Browser(app).get(path, **bearer)).status for path in paths]
+    assert found == {"openid tasks:read": [200, 403, 403], "read": [200, 200, 200]}
+
+
+async def test_of_many_who_redeem_one_code_at_once_one_gets_through(app: Hekla) -> None:
+    """And what that one got is ended by the others."""
+    client, secret = await register(app, trusted=True)
+    browser = await signed_in(app)
+    code = sent_to(await browser.get(authorization(client)))["code"]
+    answers = await asyncio.gather(
+        *(token(app, client, secret, token_form(code)) for _ in range(10))
+    )
+    assert sorted(answer.status for answer in answers) == [200] + [400] * 9
+    told = next(answer.json() for answer in answers if answer.status == 200)
+    bearer = {"authorization": f"Bearer {told['access_token']}"}
+    assert (await Browser(app).get("/oauth/userinfo", **bearer)).status == 401

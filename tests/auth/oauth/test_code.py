@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,8 @@ from tests.auth.oauth.world import (
     token,
     token_form,
 )
-from tests.auth.world import PASSWORD, Stopped, auth_of, stop_clock
+from tests.auth.world import PASSWORD, QUICK, Stopped, auth_of, stop_clock
+from tests.auth.world import Client as Person
 
 
 @pytest.fixture
@@ -450,3 +452,33 @@ async def test_what_is_posted_to_sign_in_is_bounded_by_default(tmp_path: Path) -
     finally:
         await app.shutdown()
     assert Settings().auth_rate_limits == ("60/minute by address",)
+
+
+async def test_below_a_prefix(tmp_path: Path) -> None:
+    """Every address, form and redirect is below it, and the issuer is there too."""
+    issuer = f"{BASE}/api"
+    settings = replace(QUICK, public_url=BASE)
+    app = Hekla(f"sqlite:///{tmp_path / 'app.db'}", settings=settings, prefix="/api")
+    app.auth(registration=True, issuer=issuer)
+    app.oauth()
+    app.on_startup(app.create_tables)
+    await app.startup()
+    try:
+        person = {"email": "ann@example.org", "password": PASSWORD}
+        assert (await Person(app).post("/api/auth/register", person)).status == 201
+        client, secret = await register(app)
+        browser = Browser(app)
+        target = "/api" + authorization(client)
+        answer = await browser.get(target)
+        page = await browser.get(answer.headers["location"])
+        assert b'href="/api/oauth/page.css"' in page.body
+        answer = await browser.submit(page, login="ann@example.org", password=PASSWORD)
+        back = sent_to(await browser.agree(answer.headers["location"]))
+        assert back["iss"] == issuer
+        answer = await token(app, client, secret, token_form(back["code"]), "/api/oauth/token")
+        assert claims_of(app, answer.json()["id_token"])["iss"] == issuer
+        document = (await browser.get("/api/.well-known/openid-configuration")).json()
+        assert document["issuer"] == issuer
+        assert document["token_endpoint"] == f"{issuer}/oauth/token"
+    finally:
+        await app.shutdown()

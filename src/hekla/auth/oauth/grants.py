@@ -204,14 +204,12 @@ class Grants:
         asked = form.get("scope")
 
         async def work(tx: Transaction) -> Live | str | None:
-            found = await auth.refresh.exchange(tx, token, successor)
+            found = await auth.refresh.exchange(tx, token, successor, client.id)
             live = None
             if found.outcome != "unknown":
                 live = await auth.sessions.find_in(tx, found.session_id)
             if live is None:
                 return None
-            if live.session.client_id != client.id:
-                raise _Undone
             if found.outcome == "reused":
                 session = msgspec.structs.asdict(live.session)
                 await self._end(tx, live.session.id, "refresh_reused", client, session, origin)
@@ -226,7 +224,7 @@ class Grants:
         try:
             done = await auth.store.write(work)
         except _Undone as undone:
-            # Of another client, or for more than was agreed to: the token was not used.
+            # For more than was agreed to: the token was not used.
             raise undone.error from None
         if done == "reused":
             auth.beacon.light()

@@ -54,9 +54,11 @@ class Task(Base):
     owner_id: Mapped[int | None] = mapped_column(ForeignKey(User.id))
 
 
-def make_app(folder: Path, *, settings: Settings = QUICK, **options: Any) -> Hekla:
+def make_app(
+    folder: Path, *, settings: Settings = QUICK, url: str | None = None, **options: Any
+) -> Hekla:
     """Tasks that each sees who owns them, and everybody if they are shared."""
-    app = Hekla(f"sqlite:///{folder / 'tasks.db'}", settings=settings)
+    app = Hekla(url or f"sqlite:///{folder / 'tasks.db'}", settings=settings)
     given = {"registration": True, "profile": ["name"], "tenant": "company_id", "claims": ["team"]}
     app.auth(User, **{**given, **options})
     app.resource(User, read=User.id == me.id)

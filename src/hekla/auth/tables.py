@@ -212,7 +212,8 @@ GROUP_ROLES = sa.Table(
 AUDIT = sa.Table(
     "hekla_audit",
     _metadata,
-    sa.Column("id", sa.Integer, primary_key=True),
+    # SQLite counts up a column of this one type only; its integers are as large.
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
     sa.Column("at", _MOMENT, nullable=False),
     sa.Column("event", sa.String(64), nullable=False),
     sa.Column("user_id", _USER),

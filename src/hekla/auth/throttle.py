@@ -18,8 +18,9 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -29,6 +30,7 @@ from hekla.auth.tables import ATTEMPTS
 from hekla.errors import TOO_MANY_ATTEMPTS, Problem
 from hekla.schema.types import Dialect
 from hekla.settings import Settings
+from hekla.store.constraints import ConstraintFailed
 
 if TYPE_CHECKING:
     from hekla.store.protocol import Store, Transaction
@@ -40,6 +42,7 @@ _MEMORY = 24 * 3600
 _SHORT_WAIT = 60.0
 _ADDRESS_FREE = 10
 _ACCOUNT_FREE = 20
+_ROUNDS = 10
 
 
 class _Count(NamedTuple):
@@ -133,7 +136,7 @@ class Throttle:
                 await tx.fetch(statement.sql, self._args(statement, each, failures, at))
             return 0.0
 
-        wait = await self._store.write(count)
+        wait = await self._counted(count)
         if wait > 0:
             seconds = math.ceil(wait)
             raise Problem(
@@ -142,6 +145,15 @@ class Throttle:
                 headers={"retry-after": str(seconds)},
             )
         return this
+
+    async def _counted(self, count: Callable[[Transaction], Coroutine[Any, Any, float]]) -> float:
+        """Run ``count``, anew where another process has begun the same count meanwhile."""
+        for _ in range(_ROUNDS):
+            try:
+                return await self._store.write(count)
+            except ConstraintFailed:
+                continue
+        return await self._store.write(count)
 
     async def succeed(self, tx: Transaction, this: Try) -> None:
         """Forget what was counted: whoever tried is who they say.

@@ -21,7 +21,7 @@ from hekla.engine import Engine
 from hekla.errors import OperatorError
 from hekla.faces.rest.routes import Listed, RestFace
 from hekla.policy.access import Policy
-from hekla.policy.rules import ADMINISTRATORS, Action, Rule, Rules, everyone, nobody
+from hekla.policy.rules import ADMINISTRATORS, Action, Rule, Rules, everyone, me, nobody
 from hekla.rates.memory import MemoryMeter
 from hekla.rates.rate import Rate, rates_of
 from hekla.rates.shared import RedisMeter
@@ -29,6 +29,7 @@ from hekla.schema.build import Declaration, build_schema
 from hekla.schema.plain import plain
 from hekla.schema.resource import RowCheck, Schema, Validator
 from hekla.schema.sources.reflect import reflect
+from hekla.schema.sources.tenant import tenant_column
 from hekla.server.application import Handler, Shortcut
 from hekla.server.asgi import ASGI
 from hekla.server.rsgi import RSGI
@@ -110,6 +111,7 @@ class Hekla:
         self._prefix = prefix
         self._declarations: list[tuple[Declaration, Rules]] = []
         self._captured: set[Any] = set()
+        self._shared: list[int] = []
         self._rates: list[Rate] = list(rates_of(self.settings.rate_limits))
         self._rates_of_routes: dict[str, list[Rate]] = {}
         self._rates_of_entities: list[tuple[Entity, tuple[Rate, ...]]] = []
@@ -159,6 +161,7 @@ class Hekla:
         updated: str | None = None,
         created_by: str | None = None,
         updated_by: str | None = None,
+        tenant: str | None = None,
         soft_delete: str | None = None,
         version: str | None = None,
         validators: Mapping[str, Validator | Sequence[Validator]] | None = None,
@@ -182,6 +185,8 @@ class Hekla:
         ``created``, ``updated``, ``created_by``, ``updated_by`` and ``version``; with
         ``soft_delete`` a deleted row is only marked. ``validators`` are functions on a column's
         value, which they give back or raise ValueError, ``validate`` functions on a whole row.
+        ``tenant`` names a column that says whose a row is, which is added if there is none: it is
+        ``me.tenant`` in every row that is read or written, whatever the other rules say.
         With ``delete_all`` a ``DELETE`` of the list without a filter deletes every row that may
         be deleted; else that has to be said by ``?all=true``.
         With ``capture="triggers"`` what other programs write is on record too, once
@@ -208,6 +213,7 @@ class Hekla:
             updated=updated,
             created_by=created_by,
             updated_by=updated_by,
+            tenant=tenant,
             soft_delete=soft_delete,
             version=version,
             validators=dict(validators or {}),
@@ -223,6 +229,8 @@ class Hekla:
             dict(write_columns or {}),
         )
         self._declarations.append((declaration, rules))
+        if tenant is not None:
+            self._shared.append(len(self._declarations) - 1)
         if capture is not None:
             if capture != "triggers":
                 raise OperatorError(f'capture={capture!r}: expected "triggers"')
@@ -446,6 +454,7 @@ class Hekla:
 
     def create_tables(self) -> None:
         """Create the tables of all models, and of their metadata, that are not there."""
+        self._part_tenants()
         metadatas: dict[sa.MetaData, None] = {}
         entities = [declaration.entity for declaration, _ in self._declarations]
         if self._auth is not None:
@@ -461,9 +470,26 @@ class Hekla:
 
     # Life
 
+    def _part_tenants(self) -> None:
+        """Give resources with ``tenant=`` their column, and the rule that keeps tenants apart."""
+        for place in self._shared:
+            declaration, rules = self._declarations[place]
+            name, options = declaration.tenant, self._auth
+            assert name is not None
+            kind: sa.types.TypeEngine[Any] = sa.Integer()
+            if options is not None and options.tenant is not None:
+                users = sa.inspect(options.user, raiseerr=False)
+                table = getattr(users, "local_table", options.user)
+                if options.tenant in table.columns:
+                    kind = table.columns[options.tenant].type
+            theirs = tenant_column(declaration.entity, name, kind) == me.tenant
+            self._declarations[place] = (declaration, rules.within(theirs))
+        self._shared.clear()
+
     def prepare(self) -> None:
         """Put the parts together; what is wrong with the declarations is said here."""
         if self._parts is None:
+            self._part_tenants()
             self._parts = _Parts(self)
             self.answer = self._parts.answer
             for warning in self._parts.schema.warnings:

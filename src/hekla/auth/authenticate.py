@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from hekla.actor import ANONYMOUS, Actor
-from hekla.auth.cookies import SESSION, cookie_value
+from hekla.auth.cookies import SECURE_PREFIX, SESSION, cookie_value
 from hekla.auth.cross_site import check_same_origin
 from hekla.auth.jose import InvalidToken
 from hekla.auth.moments import Clock, moment, parse_moment
@@ -82,6 +82,8 @@ class Authenticator:
         self._time = clock.time
         self._cookies = cookies
         self._known: Cache[str, _Known] = Cache(settings.known_tokens)
+        # By whole headers with the session's cookie in them, which take long to read.
+        self._cookie_headers: Cache[str, _Known] = Cache(settings.known_tokens)
         self.schemes: dict[str, Scheme] = {}
         self.lenient: set[str] = set()
         self.trusted_origins: frozenset[str] = frozenset()
@@ -92,6 +94,7 @@ class Authenticator:
         """Look at the beacon where it is now that it is opened."""
         self._beacon = self._whole_beacon.view
         self._known = Cache(self._settings.known_tokens)
+        self._cookie_headers = Cache(self._settings.known_tokens)
 
     def __call__(self, request: Request) -> Actor | Coroutine[Any, Any, Actor]:
         """Who asks, at once where that is known, else once awaited.
@@ -107,8 +110,11 @@ class Authenticator:
         return ANONYMOUS
 
     def recall(self, given: str) -> Actor | None:
-        """Who is known by an ``Authorization`` header; None where that is to be found out."""
-        known = self._known.get(given)
+        """Who is known by the value of a header; None where that is to be found out.
+
+        ``given`` is that of ``Authorization``, or of the one ``Cookie`` of a request that reads.
+        """
+        known = self._known.get(given) or self._cookie_headers.get(given)
         if known is not None and known.beacon == self._beacon[0] and known.until > self._time():
             return known.actor
         return None
@@ -151,12 +157,17 @@ class Authenticator:
     # Cookies
 
     def _by_cookie(self, request: Request) -> Actor | Coroutine[Any, Any, Actor]:
-        secret = cookie_value(request, SESSION)
-        if secret is None:
-            return ANONYMOUS
-        known = self._known.get(secret)
+        sent = request.headers.first["cookie"]
+        known = self._cookie_headers.get(sent)
+        secret = None
+        if known is None:
+            secret = cookie_value(request, SESSION)
+            if secret is None:
+                return ANONYMOUS
+            known = self._known.get(secret)
         if known is None or known.beacon != self._beacon[0] or known.until <= self._time():
-            return self._of_session(request, secret)
+            secret = secret or cookie_value(request, SESSION)
+            return ANONYMOUS if secret is None else self._of_session(request, secret)
         if request.method not in _SAFE:
             check_same_origin(request, self.trusted_origins)
         return known.actor
@@ -169,7 +180,12 @@ class Authenticator:
             # It has ended: the browser shows a cookie that means nothing any more.
             return ANONYMOUS
         until = min(self._end(live.session), self._trusted())
-        self._known.put(secret, _Known(actor, until, beacon))
+        known = _Known(actor, until, beacon)
+        self._known.put(secret, known)
+        sent = request.headers.get_all("cookie")
+        # Only where the header alone says it: in the form that no neighbour can set.
+        if len(sent) == 1 and f"{SECURE_PREFIX}{SESSION}={secret}" in sent[0]:
+            self._cookie_headers.put(sent[0], known)
         if request.method not in _SAFE:
             check_same_origin(request, self.trusted_origins)
         return actor

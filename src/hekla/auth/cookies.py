@@ -9,13 +9,13 @@ from hekla.auth.origin import address_of
 if TYPE_CHECKING:
     from hekla.web.request import Request
 
-__all__ = ["DEVICE", "SESSION", "clear_cookie", "cookie_value", "set_cookie"]
+__all__ = ["DEVICE", "SECURE_PREFIX", "SESSION", "clear_cookie", "cookie_value", "set_cookie"]
 
 SESSION = "hekla-session"
 DEVICE = "hekla-device"
 
 # RFC 6265bis, section 4.1.3.2: secure, of this host, for all paths, or the browser refuses it.
-_PREFIX = "__Host-"
+SECURE_PREFIX = "__Host-"
 _LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _LOOPBACK_ADDRESSES = frozenset({"127.0.0.1", "::1"})
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "via")
@@ -50,7 +50,7 @@ def cookie_value(request: Request, name: str) -> str | None:
     if sent is None or name not in sent:
         return None
     # HTTP/2 may send each cookie as a header of its own (RFC 9113, section 8.2.3).
-    found = _values("; ".join(headers.get_all("cookie")), _PREFIX + name)
+    found = _values("; ".join(headers.get_all("cookie")), SECURE_PREFIX + name)
     if not found and is_development(request):
         found = _values("; ".join(headers.get_all("cookie")), name)
     if len(found) != 1 or not 0 < len(found[0]) <= _LONGEST:
@@ -68,7 +68,7 @@ def set_cookie(request: Request, name: str, value: str, seconds: int) -> tuple[s
     rest = f"Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax"
     if is_development(request):
         return "set-cookie", f"{name}={value}; {rest}"
-    return "set-cookie", f"{_PREFIX}{name}={value}; {rest}; Secure"
+    return "set-cookie", f"{SECURE_PREFIX}{name}={value}; {rest}; Secure"
 
 
 def clear_cookie(request: Request, name: str) -> tuple[str, str]:

@@ -125,6 +125,17 @@ class Rules:
             case "delete":
                 return self.delete
 
+    def within(self, rule: Rule) -> Rules:
+        """The same for the rows for which ``rule`` holds; for others nothing may be done."""
+        return Rules(
+            rule & self.read,
+            self.columns,
+            rule & self.create,
+            rule & self.update,
+            rule & self.delete,
+            self.write_columns,
+        )
+
     def all(self) -> Iterator[Rule]:
         """Every rule there is."""
         yield from (self.read, self.create, self.update, self.delete)

@@ -21,7 +21,8 @@ class Declaration:
     ``search=`` looks in, ``search_index`` the FTS5 table over them, where there is one.
 
     ``read_only``, ``write_once`` and ``secret`` name columns, as ``created``, ``updated``,
-    ``created_by``, ``updated_by``, ``soft_delete`` and ``version`` do: see Column and Resource.
+    ``created_by``, ``updated_by``, ``tenant``, ``soft_delete`` and ``version`` do: see Column and
+    Resource.
     ``validators`` are functions on a column's value, ``validate`` functions on a whole row.
     ``delete_all``: to delete every row need not be said aloud.
     """
@@ -42,6 +43,7 @@ class Declaration:
     updated: str | None = None
     created_by: str | None = None
     updated_by: str | None = None
+    tenant: str | None = None
     soft_delete: str | None = None
     version: str | None = None
     validators: Mapping[str, Callable[..., Any] | Sequence[Callable[..., Any]]] = field(

@@ -15,7 +15,7 @@ from hekla.schema.types import Type
 
 __all__ = ["Column", "Link", "Relation", "Resource", "RowCheck", "Schema", "Stamp", "Validator"]
 
-Stamp = Literal["created", "updated", "created_by", "updated_by"]
+Stamp = Literal["created", "updated", "created_by", "updated_by", "tenant"]
 
 Validator = Callable[[Any], Any]
 """Gives the value to store for a value, or raises ValueError."""

@@ -103,7 +103,7 @@ class WebApplication:
             actor, size = ANONYMOUS, 0
             for name, value in pairs:
                 if name in deciding:
-                    known = recall(value) if name == "authorization" and recall else None
+                    known = recall(value) if recall and name in _CREDENTIALS else None
                     if known is None or actor is not ANONYMOUS:
                         return None
                     actor = known

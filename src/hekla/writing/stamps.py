@@ -1,4 +1,4 @@
-"""Columns that Hekla fills itself: when a row was made and changed, by whom, and its version."""
+"""Columns that Hekla fills itself: when a row was made and changed, by whom, whose, its version."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ class Stamps:
         self._created_by = [
             column for column in columns if column.stamp in ("created_by", "updated_by")
         ]
+        self._tenants = [column for column in columns if column.stamp == "tenant"]
         self._updated = [column for column in columns if column.stamp == "updated"]
         self._updated_by = [column for column in columns if column.stamp == "updated_by"]
         self._renewed = [column for column in columns if column.on_update is not None]
         self._version = resource.version
         # Whoever reads a document fills what it may set; the others are filled here.
         self._filled = [(c.name, c.default) for c in columns if c.default is not None]
-        self._on_create = bool(self._created or self._created_by or self._version)
+        self._on_create = bool(self._created or self._created_by or self._tenants or self._version)
         self._on_update = bool(self._updated or self._updated_by or self._renewed)
 
     def create(self, row: Mapping[str, Any], now: datetime, actor: Actor) -> Mapping[str, Any]:
@@ -42,7 +43,9 @@ class Stamps:
         for column in self._created:
             stamped.setdefault(column.name, _moment(column, now))
         for column in self._created_by:
-            stamped.setdefault(column.name, _actor_id(column, actor))
+            stamped.setdefault(column.name, _fitting(column, actor.id))
+        for column in self._tenants:
+            stamped.setdefault(column.name, _fitting(column, actor.tenant))
         if self._version is not None:
             stamped.setdefault(self._version, FIRST_VERSION)
         for name, default in absent:
@@ -61,7 +64,7 @@ class Stamps:
         for column in self._updated:
             stamped[column.name] = _moment(column, now)
         for column in self._updated_by:
-            stamped[column.name] = _actor_id(column, actor)
+            stamped[column.name] = _fitting(column, actor.id)
         return stamped
 
 
@@ -69,13 +72,13 @@ def _moment(column: Column, now: datetime) -> Any:
     return now.date() if column.type.name == "date" else now
 
 
-def _actor_id(column: Column, actor: Actor) -> Any:
-    """The actor's id as the column takes it; NULL for nobody, or where it does not fit."""
-    if actor.id is None:
+def _fitting(column: Column, value: Any) -> Any:
+    """A value of the actor as the column takes it; NULL for none, or where it does not fit."""
+    if value is None:
         return None
-    if isinstance(column.type, Integer) and isinstance(actor.id, int):
-        return actor.id
+    if isinstance(column.type, Integer) and isinstance(value, int):
+        return value
     try:
-        return column.type.parse(str(actor.id))
+        return column.type.parse(str(value))
     except ValueError:
         return None

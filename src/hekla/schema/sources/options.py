@@ -15,12 +15,19 @@ from hekla.schema.types import Boolean, DateTime, Enum, Integer, Text, Type, Uui
 
 __all__ = ["apply_options", "row_checks"]
 
-_STAMPS: Final[tuple[Stamp, ...]] = ("created", "updated", "created_by", "updated_by")
+_STAMPS: Final[tuple[Stamp, ...]] = (
+    "created",
+    "updated",
+    "created_by",
+    "updated_by",
+    "tenant",
+)
 _KINDS: Final[Mapping[str, tuple[tuple[type[Type], ...], str]]] = {
     "created": ((DateTime,), "a date and time"),
     "updated": ((DateTime,), "a date and time"),
     "created_by": ((Integer, Text, Uuid), "an integer, a text or a UUID"),
     "updated_by": ((Integer, Text, Uuid), "an integer, a text or a UUID"),
+    "tenant": ((Integer, Text, Uuid), "an integer, a text or a UUID"),
     "soft_delete": ((DateTime, Boolean), "a date and time or a boolean"),
     "version": ((Integer,), "an integer"),
 }

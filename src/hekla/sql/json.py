@@ -121,7 +121,9 @@ def _postgresql_object(
         return sa.cast(joined, sa.JSON())
     # A row without a FROM: what its columns speak of stands in the SELECT around it.
     columns = ", ".join(f"{{{place}}} AS " + _label(name) for place, (name, _) in enumerate(pairs))
-    template = f"row_to_json((SELECT o FROM (SELECT {columns}) AS o))"  # noqa: S608
+    # Its name would be taken for a column's, here or in any SELECT around: none is called so.
+    # (A star would tell them apart, but is slower.)
+    template = f"row_to_json((SELECT hekla_row FROM (SELECT {columns}) AS hekla_row))"  # noqa: S608
     return written(template, *(expression for _, expression in pairs))
 
 

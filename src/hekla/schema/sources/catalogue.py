@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
+from warnings import catch_warnings, filterwarnings
 
 import sqlalchemy as sa
 
@@ -113,7 +114,10 @@ def read_catalogue(connection: sa.Connection) -> Catalogue:
             if is_internal(name):
                 continue
             try:
-                tables.append(_read_table(inspector, name, kind))
+                with catch_warnings():
+                    # A type that nobody knows is served as its text, and that is enough to say.
+                    filterwarnings("ignore", "Did not recognize type", sa.exc.SAWarning)
+                    tables.append(_read_table(inspector, name, kind))
             # Whatever is wrong with one table must not take the others away.
             except UNREADABLE as error:
                 warnings.append(f'the {kind} "{name}" is not served: {reason(error)}')

@@ -327,12 +327,14 @@ class Hekla:
         *,
         scopes: Mapping[str, str] | None = None,
         templates: str | Path | None = None,
+        sign_in: str | None = None,
     ) -> None:
         """Let other systems sign users in by this application (OAuth 2.1, OpenID Connect).
 
         It needs ``app.auth()``, and the setting ``public_url``. ``scopes`` are further ones that
         clients may ask for, each with what a user is told of it; ``templates`` a folder with
-        pages in place of Hekla's own. Clients are registered by ``hekla clients``.
+        pages in place of Hekla's own; ``sign_in`` the path of a page of your own where users
+        sign in, and go on to what it is given as ``next``. ``hekla clients`` registers clients.
         """
         from hekla.auth.oauth.provider import ProviderOptions
 
@@ -340,7 +342,9 @@ class Hekla:
         folder = None if templates is None else Path(templates)
         if folder is not None and not folder.is_dir():
             raise OperatorError(f"{folder}: there is no such folder of templates")
-        self._oauth = ProviderOptions(dict(scopes or {}), folder)
+        if sign_in is not None and (not sign_in.startswith("/") or sign_in.startswith("//")):
+            raise OperatorError(f"sign_in={sign_in!r} is no path of this application")
+        self._oauth = ProviderOptions(dict(scopes or {}), folder, sign_in)
 
     def sign_in_with(
         self,

@@ -36,9 +36,13 @@ class Clock:
         return self.now
 
 
-def per_minute(count: int, burst: int = 0) -> Rate:
+MONTH = 30 * 86_400
+
+
+def per_month(count: int, burst: int = 0) -> Rate:
+    """A rate by which nothing comes back while a test runs, however long that takes."""
     # A name of its own, since Redis outlives the test.
-    return Rate(count=count, period=60, burst=burst, name=f"test-{uuid.uuid4().hex}")
+    return Rate(count=count, period=MONTH, burst=burst, name=f"test-{uuid.uuid4().hex}")
 
 
 @pytest.fixture(params=["memory", "redis"])
@@ -53,19 +57,19 @@ async def meter(request: pytest.FixtureRequest) -> AsyncIterator[Any]:
 
 
 async def test_a_burst_and_then_no_more(meter: Any) -> None:
-    """All of a burst may come at once; the next one waits for a sixtieth of the time."""
-    rate = per_minute(60, 3)
+    """All of a burst may come at once; the next one waits for a thirtieth of the time."""
+    rate = per_month(30, 3)
     told = [(await meter.take([Charge(rate, "k")]))[0] for _ in range(4)]
     assert [each.fine for each in told] == [True, True, True, False]
     assert [each.remaining for each in told] == [2, 1, 0, 0]
-    assert told[3].retry == pytest.approx(1, abs=0.9)
+    assert told[3].retry == pytest.approx(86_400, abs=3600)
     # Somebody else has a count of their own.
     assert (await meter.take([Charge(rate, "other")]))[0].remaining == 2
 
 
 async def test_all_of_several_are_counted_or_none(meter: Any) -> None:
     """What one rate refuses costs nothing by the others."""
-    wide, narrow = per_minute(100), per_minute(1)
+    wide, narrow = per_month(100), per_month(1)
     both = [Charge(wide, "k"), Charge(narrow, "k")]
     assert [each.fine for each in await meter.take(both)] == [True, True]
     for _ in range(3):
@@ -77,7 +81,7 @@ async def test_all_of_several_are_counted_or_none(meter: Any) -> None:
 
 async def test_a_cost_beyond_the_burst_is_never_fine(meter: Any) -> None:
     """No time to wait is told where waiting does not help, and nothing is counted."""
-    rate = per_minute(5)
+    rate = per_month(5)
     told = (await meter.take([Charge(rate, "k", 6)]))[0]
     assert (told.fine, told.retry, told.remaining) == (False, None, 5)
     assert (await meter.take([Charge(rate, "k", 5)]))[0].remaining == 0
@@ -85,7 +89,7 @@ async def test_a_cost_beyond_the_burst_is_never_fine(meter: Any) -> None:
 
 async def test_together_they_get_no_more_than_one_after_the_other(meter: Any) -> None:
     """Of requests that come at the same moment exactly a burst is let in."""
-    rate = per_minute(10)
+    rate = per_month(10)
     told = await asyncio.gather(*(meter.take([Charge(rate, "k")]) for _ in range(40)))
     assert sum(each[0].fine for each in told) == 10
 
@@ -93,7 +97,7 @@ async def test_together_they_get_no_more_than_one_after_the_other(meter: Any) ->
 async def test_machines_share_what_is_in_redis() -> None:
     """Two processes with one Redis count as one."""
     redis_or_skip()
-    rate = per_minute(4)
+    rate = per_month(4)
     one, other = RedisMeter(REDIS, patience=PATIENCE), RedisMeter(REDIS, patience=PATIENCE)
     try:
         fine = [(await each.take([Charge(rate, "k")]))[0].fine for each in [one, other] * 3]
@@ -108,7 +112,7 @@ async def test_a_count_in_redis_goes_when_it_says_nothing_any_more() -> None:
     redis_or_skip()
     from redis import asyncio as redis
 
-    rate = per_minute(60)
+    rate = Rate(count=60, period=60, name=f"test-{uuid.uuid4().hex}")
     meter, client = RedisMeter(REDIS, patience=PATIENCE), redis.Redis.from_url(REDIS)
     try:
         await meter.take([Charge(rate, "k")])
@@ -116,14 +120,15 @@ async def test_a_count_in_redis_goes_when_it_says_nothing_any_more() -> None:
     finally:
         await meter.close()
         await client.aclose()
-    assert 0 < left <= 1001
+    # -2: it is gone already.
+    assert left == -2 or 0 < left <= 1001
 
 
 async def test_while_redis_is_down_each_process_counts(caplog: pytest.LogCaptureFixture) -> None:
     """Nobody is locked out, nobody is let in without bounds, and it is logged once."""
     clock = Clock()
     meter = RedisMeter(f"redis://:hush@127.0.0.1:{free_port()}/0", clock=clock)
-    rate = per_minute(3)
+    rate = per_month(3)
     with caplog.at_level(logging.WARNING, "hekla"):
         fine = []
         for _ in range(5):
@@ -141,7 +146,7 @@ async def test_when_redis_is_back_it_counts_again(caplog: pytest.LogCaptureFixtu
     clock = Clock()
     port = free_port()
     meter = RedisMeter(f"redis://127.0.0.1:{port}/0", clock=clock, patience=PATIENCE)
-    rate = per_minute(3)
+    rate = per_month(3)
     relays: list[asyncio.StreamWriter] = []
 
     async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -181,7 +186,7 @@ async def test_a_redis_that_hangs_is_one_that_is_down() -> None:
         meter = RedisMeter(f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
         async with asyncio.timeout(20):
             told = await asyncio.gather(
-                *(meter.take([Charge(per_minute(2), "k")]) for _ in range(8))
+                *(meter.take([Charge(per_month(2), "k")]) for _ in range(8))
             )
         await meter.close()
     assert all(each[0].fine for each in told)

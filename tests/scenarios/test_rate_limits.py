@@ -66,7 +66,7 @@ async def test_without_a_word_nobody_is_counted() -> None:
 
 async def test_a_rate_of_a_resource() -> None:
     """It bounds that resource, whoever else is asked for."""
-    async with served(rate="2/minute") as app:
+    async with served(rate="2/day") as app:
         assert await statuses(app, "/tasks", "/tasks/1", "/tasks", "/labels", "/labels") == [
             200,
             404,
@@ -76,12 +76,12 @@ async def test_a_rate_of_a_resource() -> None:
         ]
         answer = await ask(app, "/tasks")
         assert answer.json()["code"] == "rate_limited"
-        assert answer.headers["retry-after"] == "30"
+        assert 40_000 < int(answer.headers["retry-after"]) <= 43_200
 
 
 async def test_rates_for_everything_by_setting_and_in_code() -> None:
     """Both hold; addresses that are nowhere count too."""
-    async with served(rate_limits=("3/minute by address",)) as app:
+    async with served(rate_limits=("3/day by address",)) as app:
         assert await statuses(app, "/tasks", "/nothing", "/labels", "/tasks") == [
             200,
             404,
@@ -89,7 +89,7 @@ async def test_rates_for_everything_by_setting_and_in_code() -> None:
             429,
         ]
         assert await statuses(app, "/healthz", "/readyz") == [200, 200]
-    async with served(lambda app: app.rate_limit("1/minute by actor and route")) as app:
+    async with served(lambda app: app.rate_limit("1/day by actor and route")) as app:
         assert await statuses(app, "/tasks", "/labels", "/tasks") == [200, 200, 429]
 
 
@@ -97,7 +97,7 @@ async def test_an_operation_of_a_batch_counts_as_a_request_of_its_own() -> None:
     """A batch is no way around the rate of a resource, and is refused as a whole."""
     create = {"method": "POST", "path": "/tasks", "body": {"title": "a"}}
     other = {"method": "POST", "path": "/labels", "body": {"name": "b"}}
-    async with served(rate="3/minute") as app:
+    async with served(rate="3/day") as app:
         statuses = [
             (await ask(app, "/batch", method="POST", document=document)).status
             for document in ([create, create, other], [create, create], [other], [create] * 4)
@@ -111,7 +111,7 @@ async def test_an_operation_whose_resource_is_a_reference_is_refused() -> None:
     """It could not be counted for the resource that it turns out to be about."""
     named = {"method": "POST", "path": "/labels", "body": {"name": "tasks"}}
     hidden = {"method": "POST", "path": "/$0.name", "body": {"title": "a"}}
-    async with served(rate="1/minute") as app:
+    async with served(rate="1/day") as app:
         answer = await ask(app, "/batch", method="POST", document=[named, hidden])
         assert answer.status in (400, 404, 422)
         assert (await ask(app, "/labels")).json() == []
@@ -119,7 +119,7 @@ async def test_an_operation_whose_resource_is_a_reference_is_refused() -> None:
 
 async def test_a_rate_of_a_route_that_is_no_resource() -> None:
     """By the first segment of its address."""
-    only_posts = Rate.parse("1/minute", methods=frozenset({"POST"}))
+    only_posts = Rate.parse("1/day", methods=frozenset({"POST"}))
     async with served(lambda app: app.rate_limit(only_posts, route="/batch")) as app:
         answers = [await ask(app, "/batch", method="POST", document=[]) for _ in range(2)]
         assert answers[0].status != 429
@@ -131,7 +131,7 @@ async def test_machines_share_their_rates_through_redis(monkeypatch: pytest.Monk
     redis_or_skip()
     # On a busy machine it may take its time.
     monkeypatch.setattr("hekla.app.RedisMeter", partial(RedisMeter, patience=30))
-    rate = Rate.parse("2/minute in all", name=f"test-{uuid.uuid4().hex}")
+    rate = Rate.parse("2/day in all", name=f"test-{uuid.uuid4().hex}")
     async with (
         served(rate=rate, redis_url=REDIS) as one,
         served(rate=rate, redis_url=REDIS) as other,

@@ -8,16 +8,16 @@ ahead than the burst allows is refused and moves nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from hekla.rates.rate import Rate
 
 __all__ = ["Charge", "Meter", "Reading", "read"]
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
+class Charge(msgspec.Struct, frozen=True):
     """``cost`` requests, to be counted under ``key`` by ``rate``."""
 
     rate: Rate
@@ -25,8 +25,7 @@ class Charge:
     cost: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True):
     """What a meter says of a charge.
 
     ``remaining`` requests may come at once, after ``reset`` seconds all are there again. Where

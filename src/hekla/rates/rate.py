@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 
 from hekla.errors import OperatorError
@@ -47,6 +47,14 @@ class Rate:
     by: tuple[Part, ...] = ("actor",)
     methods: frozenset[str] | None = None
     name: str = ""
+    interval: float = field(init=False, repr=False, compare=False)
+    """Seconds between two requests that come evenly."""
+    window: float = field(init=False, repr=False, compare=False)
+    """Seconds after which all of ``burst`` is there again."""
+    title: str = field(init=False, repr=False, compare=False)
+    """What clients are told it is called: its name, or what it says."""
+    # Asked for by each request that is counted.
+    _hash: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.count < 1 or not 0 < self.period <= 366 * 86400 or self.burst < 0:
@@ -61,8 +69,21 @@ class Rate:
             )
         if self.name and not _NAME.fullmatch(self.name):
             raise OperatorError(f"{self.name!r} cannot be the name of a rate")
-        if not self.burst:
-            object.__setattr__(self, "burst", self.count)
+        burst = self.burst or self.count
+        interval = self.period / self.count
+        title = self.name or f"{self.count}-per-{self.period:g}s-{'-'.join(self.by) or 'all'}"
+        fields: dict[str, object] = {
+            "burst": burst,
+            "interval": interval,
+            "window": interval * burst,
+            "title": title,
+            "_hash": hash((self.count, self.period, burst, self.by, self.methods, self.name)),
+        }
+        for name, value in fields.items():
+            object.__setattr__(self, name, value)
+
+    def __hash__(self) -> int:
+        return self._hash
 
     @classmethod
     def parse(cls, text: str, **more: Any) -> Rate:
@@ -82,22 +103,6 @@ class Rate:
         elif found["by"]:
             fields["by"] = tuple(re.split(r"\s+and\s+", found["by"]))
         return cls(**{**fields, **more})
-
-    @property
-    def interval(self) -> float:
-        """Seconds between two requests that come evenly."""
-        return self.period / self.count
-
-    @property
-    def window(self) -> float:
-        """Seconds after which all of ``burst`` is there again."""
-        return self.interval * self.burst
-
-    @property
-    def title(self) -> str:
-        """What clients are told it is called: its name, or what it says."""
-        who = "-".join(self.by) or "all"
-        return self.name or f"{self.count}-per-{self.period:g}s-{who}"
 
     def counts(self, method: str) -> bool:
         """Whether a request of this method counts."""

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Final
 
+from hekla.cache import Cache
 from hekla.errors import RATE_LIMITED, Problem
 from hekla.rates.fields import retry_after, told
 from hekla.rates.gcra import Charge, Meter
 from hekla.rates.rate import Rate
-from hekla.web.address import network_of
+from hekla.web.address import host_of, network_of
 from hekla.web.request import Request
 from hekla.web.response import Response
 from hekla.web.router import Endpoint
@@ -148,5 +149,15 @@ def _actor(request: Request) -> str:
 
 
 def _address(request: Request) -> str:
-    address = request.address
-    return "a=" if address is None else f"a={network_of(address)}"
+    client = request.client
+    if not client:
+        return "a="
+    known = _ADDRESSES.get(client)
+    if known is None:
+        known = f"a={network_of(host_of(client))}"
+        _ADDRESSES.put(client, known)
+    return known
+
+
+# What clients are counted as; a connection has one port for many requests.
+_ADDRESSES: Final[Cache[str, str]] = Cache(4096)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
-from hekla import Hekla, Settings
+from hekla import Hekla, OperatorError, Settings
 from tests.auth.oauth.world import (
     BASE,
     CALLBACK,
@@ -435,7 +436,7 @@ async def test_codes_are_forgotten_after_a_day(app: Hekla) -> None:
 
 async def test_what_is_posted_to_sign_in_is_bounded_by_default(tmp_path: Path) -> None:
     """Without a word of the application, by address; reading is not."""
-    app = make_provider(tmp_path, settings={"auth_rate_limits": ("3/minute by address",)})
+    app = make_provider(tmp_path, settings={"auth_rate_limits": ("3/day by address",)})
     await app.startup()
     try:
         browser, other = Browser(app), Browser(app, address="203.0.113.77:1")
@@ -480,5 +481,21 @@ async def test_below_a_prefix(tmp_path: Path) -> None:
         document = (await browser.get("/api/.well-known/openid-configuration")).json()
         assert document["issuer"] == issuer
         assert document["token_endpoint"] == f"{issuer}/oauth/token"
+    finally:
+        await app.shutdown()
+
+
+async def test_a_page_of_ones_own_for_signing_in(tmp_path: Path) -> None:
+    """Users are sent there, with where to go on to; only a path of the application can be one."""
+    for path in ("https://evil.example/", "//evil.example/", "welcome"):
+        with pytest.raises(OperatorError):
+            make_provider(tmp_path, oauth={"sign_in": path})
+    app = make_provider(tmp_path, oauth={"sign_in": "/welcome"})
+    await app.startup()
+    try:
+        client, _ = await register(app)
+        target = authorization(client)
+        answer = await Browser(app).get(target)
+        assert answer.headers["location"] == f"/welcome?next={quote(target, safe='')}"
     finally:
         await app.shutdown()

@@ -200,7 +200,7 @@ class Authorize:
 
     def sign_in_first(self, request: Request, back: str, login: str | None = None) -> Response:
         """Send the browser to the page where one signs in, and from there ``back``."""
-        uri = f"{request.base}{self._provider.prefix}/oauth/sign-in?next={quote(back, safe='')}"
+        uri = f"{request.base}{self._provider.sign_in_path}?next={quote(back, safe='')}"
         return redirect(uri if login is None else f"{uri}&login={quote(login, safe='')}")
 
     def _next(self, given: str) -> str:

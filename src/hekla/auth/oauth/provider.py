@@ -55,11 +55,13 @@ class ProviderOptions:
     """What an application says of itself as provider.
 
     ``scopes`` are further ones, each with what a user is told of it; ``templates`` is a folder
-    with pages in place of Hekla's own.
+    with pages in place of Hekla's own; ``sign_in`` the path of a page of the application's own
+    where users sign in, which is told in ``next`` where they have to go on to.
     """
 
     scopes: Mapping[str, str] = field(default_factory=dict)
     templates: Path | None = None
+    sign_in: str | None = None
 
 
 def create_tables(auth: Auth, dialect: Dialect) -> list[str]:
@@ -96,6 +98,7 @@ class Provider:
         self.issuer = auth.tokens.issuer
         self.base = auth.settings.public_url + router.prefix
         self._check()
+        self.sign_in_path = options.sign_in or f"{self.prefix}/oauth/sign-in"
         self.scopes = {**STANDARD, **options.scopes}
         self.pages = Pages(title, router.prefix, options.templates, self.scopes)
         actions = ("read", "write")

@@ -40,6 +40,8 @@ async def read_document(request: Request, types: tuple[str, ...] = JSON_TYPES) -
                 f"The body has to be {' or '.join(types)}; {said}.",
                 headers={"accept": ", ".join(types)},
             )
+    if "content-encoding" in request.headers.first:
+        _check_coding(request.headers.first["content-encoding"])
     body = await request.body()
     try:
         return _decode(body)
@@ -47,6 +49,16 @@ async def read_document(request: Request, types: tuple[str, ...] = JSON_TYPES) -
         raise _no_json(str(error)) from error
     except (RecursionError, ValueError, UnicodeDecodeError) as error:
         raise _no_json("it is nested too deeply, or holds what is no text or number") from error
+
+
+def _check_coding(coding: str) -> None:
+    """Raise Problem for a body that is packed: only files of rows may be."""
+    if coding.strip().lower() not in ("identity", ""):
+        raise Problem(
+            UNSUPPORTED_MEDIA_TYPE,
+            "A document comes without Content-Encoding; what is imported may be packed.",
+            headers={"accept-encoding": "identity"},
+        )
 
 
 def _no_json(why: str) -> Problem:

@@ -260,3 +260,36 @@ async def test_the_description_names_open_keys_only(send: Send) -> None:
     schemas = document["components"]["schemas"]
     assert "version" in schemas["SeatUpsert"]["properties"]
     assert "version" not in schemas["SeatPatchMany"]["properties"]
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "document", "status", "count"),
+    [
+        ("POST", "/things", {"a,b": "new"}, 201, None),
+        ("POST", "/things", [{"a,b": "new"}, {"a,b": "newer"}], 204, "2"),
+        ("POST", "/things?upsert=key", {"id": 9, "a,b": "x"}, 201, None),
+        ("POST", "/things?upsert=key", {"id": 1, "a,b": "x"}, 204, None),
+        ("POST", "/things?upsert=key", [{"id": 1, "a,b": "x"}], 204, "1"),
+        ("PUT", "/things/1", {"a,b": "x"}, 204, None),
+        ("PUT", "/things/8", {"a,b": "y"}, 201, None),
+        ("PUT", "/seats?row=a&number=1", {}, 204, None),
+        ("PUT", "/things?a%2Cb=new", {}, 201, None),
+        ("PATCH", "/things/1", {"a,b": "x"}, 204, None),
+        ("PATCH", "/things?id=1", {"a,b": "x"}, 204, "1"),
+        ("DELETE", "/things/1", ..., 204, None),
+        ("DELETE", "/things?all=true", ..., 204, "1"),
+    ],
+)
+async def test_every_write_can_be_answered_briefly(
+    send: Send, method: str, target: str, document: Any, status: int, count: str | None
+) -> None:
+    """``Prefer: return=minimal``: no body, but where the row is, its tag, or how many there are."""
+    await put_one(send)
+    assert (await send("POST", "/things", {"a,b": "first"})).status == 201
+    answer = await send(method, target, document, headers={"prefer": "return=minimal"})
+    assert (answer.status, answer.body) == (status, b"")
+    assert answer.headers.get("x-total-count") == count
+    assert ("location" in answer.headers) == (status == 201)
+    if method != "DELETE":
+        assert answer.headers["preference-applied"] == "return=minimal"
+        assert ("etag" in answer.headers) == (count is None)

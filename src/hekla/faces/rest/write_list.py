@@ -26,7 +26,7 @@ from hekla.faces.rest.unique_sets import find_unique_set, unique_set
 from hekla.faces.rest.writable import JSON_HEADER, MINIMAL, Writable, plain_values
 from hekla.faces.rest.write_row import PATCH_TYPES
 from hekla.policy.access import Access
-from hekla.query.ast import Condition
+from hekla.query.ast import And, Condition, Not, Or
 from hekla.query.mutation import Create, Delete, Mutation, Update, Upsert
 from hekla.query.shape import Question, Which, which
 from hekla.web.headers import HeaderView
@@ -243,6 +243,8 @@ def _filter(target: Writable, query: str, access: Access) -> tuple[Which | None,
         raise Problem(INVALID_SYNTAX, "expected true", errors=[Fault("query.all", "expected true")])
     pairs = split_query(query)
     found = _condition(target, pairs, access)
+    if found is not None and _holds_always(found):
+        found = None
     if found is None and everything != "true":
         raise Problem(
             INVALID_SYNTAX,
@@ -250,6 +252,20 @@ def _filter(target: Writable, query: str, access: Access) -> tuple[Which | None,
             errors=[Fault("query", "a filter, or all=true")],
         )
     return (None if found is None else _named(found)), _shaping(query)
+
+
+def _holds_always(condition: Condition) -> bool:
+    """Whether the condition is none at all, such as a group without conditions."""
+    match condition:
+        case And(parts):
+            return all(map(_holds_always, parts))
+        case Or(parts):
+            return any(map(_holds_always, parts))
+        case Not(Or(())):
+            return True
+        case Not(Not(inner)):
+            return _holds_always(inner)
+    return False
 
 
 def _shaping(query: str) -> str:

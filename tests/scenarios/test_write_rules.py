@@ -307,3 +307,18 @@ async def test_replacing_a_row_leaves_alone_what_may_not_be_set(app: Hekla) -> N
         await send(app, MANAGER, "PUT", "/tasks/1", {"title": "x", "owner_id": 1})
     ).status == 200
     assert stored(app)[0] == (1, "x", 1, 0)
+
+
+async def test_the_address_of_a_row_tells_no_closed_key(tmp_path: Path) -> None:
+    """Where the key is closed, or open in some rows only, ``Location`` is not sent."""
+    told = []
+    for rule in (everyone, nobody, labels.c.name == "open"):
+        app = Hekla(f"sqlite:///{tmp_path / 'labels.db'}")
+        app.resource(labels, read=everyone, write=everyone, columns={"id": rule})
+        app.on_startup(app.create_tables)
+        await app.startup()
+        made = await send(app, ANN, "POST", "/labels", {"name": f"label {len(told)}"})
+        assert made.status == 201
+        told.append((made.json().get("id"), made.headers.get("location")))
+        await app.shutdown()
+    assert told == [(1, "/labels/1"), (None, None), (None, None)]

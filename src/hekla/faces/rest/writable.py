@@ -43,6 +43,8 @@ class Writable:
         self.resource = resource
         self._documents = documents
         self._path = f"{prefix}/{path_segment(resource.name)}"
+        # There are few accesses; whether each may know the address of a row.
+        self._placed: dict[Access, bool] = {}
         self._answers: Cache[tuple[Access, str], Question | None] = Cache(256)
         # The same condition for every key, unless it holds a NULL.
         self._by_key = which(key_condition(resource, (0,) * len(resource.key))).pattern
@@ -79,17 +81,29 @@ class Writable:
 
     # What is answered
 
-    def tells(self, headers: HeaderView) -> Tell:
-        """Tell of the one row that was written; the address of a new one is in ``Location``."""
-        return partial(self._tell, "prefer" in headers.first and wants_nothing_back(headers))
+    def tells(self, headers: HeaderView, access: Access) -> Tell:
+        """Tell of the one row that was written.
 
-    def _tell(self, minimal: bool, written: Sequence[Written], base: str) -> Response:
+        The address of a new one is in ``Location``, if its key is open to the actor.
+        """
+        placed = self._placed.get(access)
+        if placed is None:
+            placed = self._placed[access] = self._has_address(access)
+        minimal = "prefer" in headers.first and wants_nothing_back(headers)
+        return partial(self._tell, minimal, placed)
+
+    def _has_address(self, access: Access) -> bool:
+        columns, masks = access.columns(self.resource), access.masks(self.resource)
+        key = self.resource.key
+        return bool(key) and all(name in columns and name not in masks for name in key)
+
+    def _tell(self, minimal: bool, placed: bool, written: Sequence[Written], base: str) -> Response:
         one = written[0]
         headers = []
         status = 200
         if one.outcome == "created":
             status = 201
-            if self.resource.key:
+            if placed:
                 # The key as it stands in JSON.
                 headers.append(("location", f"{base}{self._path}/{format_key(one.shown)}"))
         body = one.body

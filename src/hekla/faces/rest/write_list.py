@@ -64,7 +64,7 @@ def _create(
 ) -> Write:
     reader = target.reader(access)
     if type(document) is dict:
-        return Write((reader.create(document, at),), target.tells(headers), answer)
+        return Write((reader.create(document, at),), target.tells(headers, access), answer)
     return _many(_each(target, reader, read_objects(document, at), at), headers, answer, 201)
 
 
@@ -156,7 +156,7 @@ def _create_or_update(
         change = {n: v for n, v in row.items() if n in given and n not in by}
         upserts.append(Upsert(target.resource.name, by, row, change, new.nested, version, new.at))
     if one:
-        return Write(upserts, target.tells(headers), answer)
+        return Write(upserts, target.tells(headers, access), answer)
     return _many(upserts, headers, answer, 200)
 
 
@@ -177,7 +177,7 @@ def upsert(target: Writable, query: str, access: Access, headers: HeaderView) ->
     if faults:
         raise Problem(INVALID_SYNTAX, "The key in the address is not valid.", errors=faults)
     answer = target.answer(_shaping(query), access)
-    tell, expected = target.tells(headers), precondition(headers)
+    tell, expected = target.tells(headers, access), precondition(headers)
 
     def read(document: Any, at: str = "") -> Write:
         reader = target.reader(access)

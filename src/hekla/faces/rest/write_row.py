@@ -27,7 +27,7 @@ def update(
     target.allow(access, "update")
     answer = target.answer(query, access)
     _, where = target.where(rest)
-    tell, expected = target.tells(headers), precondition(headers)
+    tell, expected = target.tells(headers, access), precondition(headers)
 
     def read(document: Any, at: str = "") -> Write:
         mutation = target.reader(access).update(read_object(document, at), where, at)
@@ -44,7 +44,7 @@ def replace(
     if all(access.writes(target.resource, a) is False for a in ("create", "update")):
         target.allow(access, "update")
     key, _ = target.where(rest)
-    tell, expected = target.tells(headers), precondition(headers)
+    tell, expected = target.tells(headers, access), precondition(headers)
 
     def read(document: Any, at: str = "") -> Write:
         named = dict(zip(target.resource.key, key, strict=True))

@@ -309,11 +309,11 @@ async def test_replacing_a_row_leaves_alone_what_may_not_be_set(app: Hekla) -> N
     assert stored(app)[0] == (1, "x", 1, 0)
 
 
-async def test_the_address_of_a_row_tells_no_closed_key(tmp_path: Path) -> None:
+async def test_the_address_of_a_row_tells_no_closed_key(new_url: NewUrl) -> None:
     """Where the key is closed, or open in some rows only, ``Location`` is not sent."""
-    told = []
+    told: list[tuple[Any, str | None]] = []
     for rule in (everyone, nobody, labels.c.name == "open"):
-        app = Hekla(f"sqlite:///{tmp_path / 'labels.db'}")
+        app = Hekla(new_url())
         app.resource(labels, read=everyone, write=everyone, columns={"id": rule})
         app.on_startup(app.create_tables)
         await app.startup()

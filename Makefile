@@ -13,6 +13,8 @@ BENCH_READY := $(VENV)/.ready-to-bench
 
 HOST ?= 127.0.0.1
 PORT ?= 8000
+# Processes that share the tests.
+JOBS ?= $(or $(shell getconf _NPROCESSORS_ONLN 2>/dev/null | awk '{ print ($$1 > 4) ? 4 : $$1 }'),2)
 
 .PHONY: help
 help: ## Show what there is to do
@@ -35,7 +37,7 @@ types: $(TEST_READY)
 layers: $(TEST_READY)
 	$(BIN)/lint-imports
 pytest: $(TEST_READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder
 
 .PHONY: format
 format: $(TEST_READY) ## Format the code and mend what ruff can mend

@@ -1,11 +1,12 @@
-"""What every test may use."""
+"""What every test may use, and in which order they run."""
 
 from __future__ import annotations
 
 import faulthandler
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
@@ -38,3 +39,30 @@ def as_long_as_it_takes() -> None:
     """With ``HEKLA_SOAK=1`` a test that runs for long is no test that hangs."""
     if os.environ.get("HEKLA_SOAK", "") not in ("", "0"):
         faulthandler.cancel_dump_traceback_later()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> Generator[None, None, None]:
+    """Put the tests into the groups and the order that several processes take them in."""
+    if not getattr(config.option, "loadgroup", False):
+        return (yield)
+    from tests.turns import group_of, in_turn
+
+    for item in items:
+        group = group_of(item)
+        if group is not None:
+            item.add_marker(pytest.mark.xdist_group(group))
+    yield
+    items[:] = in_turn(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep the tests that measure time until nothing else runs."""
+    if config.getoption("dist", "no") != "loadgroup":
+        return None
+    from tests.turns import AloneInTheEnd
+
+    return AloneInTheEnd(config, log)

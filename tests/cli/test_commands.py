@@ -345,6 +345,7 @@ def test_output_that_nobody_reads(folder: Path) -> None:
     assert (done.stdout, done.stderr) == ("{", "")
 
 
+@pytest.mark.alone
 def test_version_is_quick() -> None:
     """``hekla --version`` takes less than twice the CPU that importing click does."""
 

@@ -209,6 +209,7 @@ def test_signal_during_the_start_ends_the_server(tmp_path: Path, number: int) ->
         assert (process.returncode, errors) == (0, b""), first
 
 
+@pytest.mark.alone
 def test_first_answer_comes_within_a_second() -> None:
     """From the command to the first answer it takes less than a second.
 

@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
 from hypothesis import assume, given, note
 from hypothesis import strategies as st
 
@@ -59,6 +60,7 @@ def ask(app: Running, query: Select | Aggregate, world: World) -> tuple[Any, Any
     return body, answer.total, ""
 
 
+@pytest.mark.slow
 @examples(85)
 @given(st.data(), worlds())
 def test_a_selection_finds_what_the_oracle_finds(data: st.DataObject, world: World) -> None:
@@ -78,6 +80,7 @@ def test_a_selection_finds_what_the_oracle_finds(data: st.DataObject, world: Wor
                 assert (code, body, total) == ("", outcome.answer, outcome.total)
 
 
+@pytest.mark.slow
 @examples(45)
 @given(st.data(), worlds())
 def test_an_aggregation_finds_what_the_oracle_finds(data: st.DataObject, world: World) -> None:
@@ -99,6 +102,7 @@ def test_an_aggregation_finds_what_the_oracle_finds(data: st.DataObject, world: 
 ALIKE = {"unknown_column", "unknown_relation"}
 
 
+@pytest.mark.slow
 @examples(50)
 @given(st.data(), worlds())
 def test_a_url_asks_what_its_query_asks(data: st.DataObject, world: World) -> None:
@@ -137,6 +141,7 @@ def _cell(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
+@pytest.mark.slow
 @examples(22)
 @given(st.data(), worlds())
 def test_an_export_holds_the_rows_of_the_list(data: st.DataObject, world: World) -> None:
@@ -174,6 +179,7 @@ def test_an_export_holds_the_rows_of_the_list(data: st.DataObject, world: World)
                     )
 
 
+@pytest.mark.slow
 @examples(50)
 @given(st.data(), worlds())
 def test_a_walk_by_cursor_meets_each_row_once(data: st.DataObject, world: World) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import quote
 
+import pytest
 from hypothesis import event, given, note
 from hypothesis import strategies as st
 
@@ -216,6 +217,7 @@ def conversation(app: Running, url: str, accept: str, actor: Actor) -> list[Said
     return said
 
 
+@pytest.mark.slow
 @examples(75)
 @given(st.data(), worlds(indexing=True))
 def test_what_is_hidden_changes_no_answer(data: st.DataObject, world: World) -> None:
@@ -252,6 +254,7 @@ def closed(world: World) -> dict[str, LeftOut]:
     return left_out
 
 
+@pytest.mark.slow
 @examples(45)
 @given(st.data(), worlds(closing=True))
 def test_a_closed_column_is_answered_as_one_that_is_not_there(

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import event, given, note
 from hypothesis import strategies as st
 
@@ -332,6 +333,7 @@ async def follow(draw: Draw, send: Send) -> None:
         keys = by_mark(model, found)
 
 
+@pytest.mark.slow
 @examples(30)
 @given(st.data())
 def test_nested_documents_do_what_they_say(data: st.DataObject) -> None:

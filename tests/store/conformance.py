@@ -167,7 +167,7 @@ class StoreConformance:
         began = time.monotonic()
         problem = await problem_of(store.fetch(Text(self.words.endless), ()))
         assert (problem.code, problem.status) == (errors.STATEMENT_TIMEOUT, 504)
-        assert 0.3 <= time.monotonic() - began < 2
+        assert 0.3 <= time.monotonic() - began < 10
         assert await store.fetch(Text(self.words.echo), (1,)) == (1,)
 
     async def test_stream_timeout(self, open_store: OpenStore) -> None:
@@ -176,7 +176,7 @@ class StoreConformance:
         problem = await problem_of(everything(store.stream(Text(self.words.endless), ())))
         assert problem.code == errors.STATEMENT_TIMEOUT
 
-    @pytest.mark.slow
+    @pytest.mark.alone
     async def test_a_long_query_holds_nobody_up(self, open_store: OpenStore) -> None:
         """Beside a query of 5 seconds, no read and no turn of the loop takes 50 ms."""
         store = await open_store(Settings(statement_timeout=self.long))

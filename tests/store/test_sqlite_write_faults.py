@@ -57,7 +57,7 @@ async def test_busy(open_store: OpenStore, database: Path) -> None:
         problem_of(store.write(insert, heavy=True)),
         store.fetch(COUNT, ()),
     )
-    assert 0.3 <= time.monotonic() - began < 3
+    assert 0.3 <= time.monotonic() - began < 10
     assert problems[2] == (0,)
     for problem in problems[:2]:
         assert problem.code == errors.STORE_BUSY
@@ -85,6 +85,7 @@ async def test_busy_for_a_while(open_store: OpenStore, database: Path) -> None:
     assert min(gaps) < 0.05
 
 
+@pytest.mark.alone
 @pytest.mark.usefixtures("heap")
 async def test_a_slow_disk_holds_nobody_up(
     open_store: OpenStore, monkeypatch: pytest.MonkeyPatch

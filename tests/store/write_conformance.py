@@ -337,7 +337,7 @@ class WriteConformance:
             await kept[0].fetch(self.words.insert, (1, "one", 0, None))
         assert await self.ids(store) == []
 
-    @pytest.mark.slow
+    @pytest.mark.alone
     async def test_a_long_write_holds_nobody_up(self, store: Store) -> None:
         """Beside a long write no turn of the loop takes 50 ms, whoever knew of it or not."""
 

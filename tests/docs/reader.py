@@ -141,7 +141,7 @@ class Reader:
     def _wait(self, port: int) -> None:
         """Until the server answers, or ends because it was asked for something it refuses."""
         assert self.server is not None
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while self.server.poll() is None:
             with socket.socket() as client:
                 client.settimeout(2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -40,6 +39,8 @@ def clients() -> None:
 
 def _run(target: Target, do: Callable[[Provider], Awaitable[T]]) -> T:
     """Do something with the provider of an app. Raises OperatorError if it is none."""
+    import asyncio
+
     app = target.load()
 
     async def run() -> T:

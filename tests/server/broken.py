@@ -16,7 +16,9 @@ class Application:
     async def shutdown(self) -> None:
         raise AssertionError
 
-    async def handle(self, request: Request) -> Response:
+    shortcut = None
+
+    def answer(self, request: Request) -> Response:
         raise AssertionError
 
 

@@ -318,8 +318,10 @@ def test_an_escape_that_is_none(server: Server, escape: str, stands_for: str) ->
 def test_head_is_get_without_a_body(server: Server, target: str) -> None:
     """HEAD answers with every header of GET but those of the moment."""
     moment = {"date", "x-request-id", "connection"}
-    got = exchange(server.port, "GET", target)
-    head = exchange(server.port, "HEAD", target)
+    # A problem holds the id of its request: given, it is as long in both.
+    sent = {"X-Request-ID": "the-same"}
+    got = exchange(server.port, "GET", target, sent)
+    head = exchange(server.port, "HEAD", target, sent)
     assert head.status == got.status
     assert head.body == b""
     assert {name: value for name, value in head.headers.items() if name not in moment} == {

@@ -16,6 +16,7 @@ import signal
 import socket
 import ssl
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,8 @@ logger = logging.getLogger("hekla")
 # The exit code of a worker whose application could not be started (EX_CONFIG of sysexits.h).
 _NOT_CONFIGURED = 78
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
+# Seconds within which a signal that has ended a worker has reached the main process as well.
+_GROUP_SIGNAL = 0.2
 # Milliseconds for a request's headers to arrive, and seconds for what is under way to end
 # before a worker is killed; shorter where somebody waits to see a change.
 _HEADER_TIMEOUT = 15_000
@@ -113,8 +116,13 @@ class _Server(MPServer):
 
     @property
     def respawn_failed_workers(self) -> bool:
-        for index in self.interrupt_children:
-            code = self.wrks[index].inner.exitcode
+        codes = {index: self.wrks[index].inner.exitcode for index in self.interrupt_children}
+        if not self.interrupt_signal and {-number for number in _STOPPING} & {*codes.values()}:
+            # It was sent to the whole group, as Ctrl-C is, and is on its way here too.
+            time.sleep(_GROUP_SIGNAL)
+        if self.interrupt_signal:
+            return False
+        for index, code in codes.items():
             if code != _NOT_CONFIGURED:
                 logger.error("Worker %d died with exit code %s", index + 1, code)
         return bool(self.started.value >= self.workers)

@@ -227,7 +227,8 @@ async def test_rows_are_there_without_an_open_column(
         read = answer.body
         if not isinstance(read, bytes):
             read = b"".join([piece async for piece in read])
-        assert (answer.status, read) == (200, body)
+        # PostgreSQL puts a blank between the rows of an array.
+        assert (answer.status, read.replace(b"}, {", b"},{")) == (200, body)
         total = {"limit=1&count=exact": "2", "distinct=true&count=exact": "1"}.get(query)
         assert dict(answer.headers).get("x-total-count") == total
     finally:

@@ -11,6 +11,9 @@ from hekla.store.protocol import Row
 __all__ = ["PostgresTransaction"]
 
 
+_CONTROLS = ("savepoint ", "release ", "rollback to ")
+
+
 class _RunAgain(Exception):
     """The transaction is of no more use, and the work will be run again from its beginning."""
 
@@ -50,20 +53,24 @@ class PostgresTransaction:
         if self.cause is not None:
             raise self._raised(self.cause, sql)
         connection = self._connection
+        # A work's own savepoints must not stand within those of its statements.
+        saved = self._careful and not sql.startswith(_CONTROLS)
         try:
-            if not self.begun or self._unsaid or self._careful:
-                await connection.execute(self._preamble())
+            if not self.begun or self._unsaid or saved:
+                await connection.execute(self._preamble(saved=saved))
             # To the end, whatever is wanted of it: half a statement has not checked everything.
             rows = await connection.fetch(sql, *args, timeout=self._timeout)
+            if saved:
+                await connection.execute("RELEASE SAVEPOINT hekla_statement")
         except FAILURES as exc:
-            raise await self._failed(exc, sql) from exc
+            raise await self._failed(exc, sql, saved=saved) from exc
         return [tuple(row) for row in rows]
 
     def end(self) -> None:
         """From now on nobody can use it."""
         self._over = True
 
-    def _preamble(self) -> str:
+    def _preamble(self, *, saved: bool) -> str:
         """What has to be said before the next statement."""
         parts = []
         if not self.begun:
@@ -78,19 +85,18 @@ class PostgresTransaction:
                 if value is not None or self.begun
             )
             parts.append("SELECT " + ", ".join(settings))
-        if self._careful:
-            if self.begun:
-                parts.append("RELEASE SAVEPOINT hekla_statement")
+        if saved:
             parts.append("SAVEPOINT hekla_statement")
         self.begun, self._unsaid = True, False
         return ";".join(parts)
 
-    async def _failed(self, error: Exception, sql: str) -> Exception:
+    async def _failed(self, error: Exception, sql: str, *, saved: bool) -> Exception:
         """What an error of a statement is to the work."""
-        if self._careful and getattr(error, "sqlstate", None):
+        if saved and getattr(error, "sqlstate", None):
             try:
                 await self._connection.execute("ROLLBACK TO SAVEPOINT hekla_statement")
                 failure = await constraint_of(error, self._connection)
+                await self._connection.execute("RELEASE SAVEPOINT hekla_statement")
             except FAILURES as exc:
                 error = exc
             else:

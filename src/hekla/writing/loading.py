@@ -344,7 +344,7 @@ class Loading:
             await load.tx.fetch("savepoint hekla_rest")
             tried = _Run.of(self._parts)
             lost = _Run.of(self._parts)
-            await load.tx.fetch("pragma defer_foreign_keys = on")
+            await self._defer(load, on=True)
             load.defers = True
             written = await self._try(load, tried, aside)
             await self._look(load, lost, written)
@@ -354,11 +354,11 @@ class Loading:
                 _add(run, lost)
                 if lost.failed:
                     await load.tx.fetch("rollback to hekla_rest")
-                await load.tx.fetch("pragma defer_foreign_keys = off")
+                await self._defer(load, on=False)
                 await load.tx.fetch("release hekla_rest")
                 return
             await load.tx.fetch("rollback to hekla_rest")
-            await load.tx.fetch("pragma defer_foreign_keys = off")
+            await self._defer(load, on=False)
             await load.tx.fetch("release hekla_rest")
             _forget(load, news)
             # Those that refer to the ones without a target have none either, next time.
@@ -371,6 +371,16 @@ class Loading:
         for place, item in self._items(aside):
             problem = Problem(MISSING_REFERENCE, "Rows it refers to, in turn, were not kept.")
             run.outcomes[place].fail(item.row, item.line, problem)
+
+    async def _defer(self, load: _Load, *, on: bool) -> None:
+        """Have foreign keys looked at when the transaction ends, or at once again.
+
+        A server does so for those that are declared DEFERRABLE, and then until the end.
+        """
+        if self.writer.store.dialect == "sqlite":
+            await load.tx.fetch(f"pragma defer_foreign_keys = {'on' if on else 'off'}")
+        elif on:
+            await load.tx.fetch("SET CONSTRAINTS ALL DEFERRED")
 
     async def _try(self, load: _Load, tried: _Run, aside: Sequence[array[int]]) -> list[array[int]]:
         """Write them all; the places of those that were written."""

@@ -26,7 +26,7 @@ people = sa.Table(
     sa.Column("name", sa.String(10), nullable=False, unique=True),
     sa.Column("note", sa.Text),
     sa.Column("age", sa.Integer, sa.CheckConstraint("age < 200", name="age_is_possible")),
-    sa.Column("boss_id", sa.ForeignKey("people.id")),
+    sa.Column("boss_id", sa.ForeignKey("people.id", deferrable=True)),
     sa.Column("owner_id", sa.Integer),
     sa.Column("secret", sa.Text),
     sa.Column("made_at", sa.DateTime),
@@ -200,10 +200,11 @@ async def test_upsert(app: Hekla) -> None:
     assert [e["location"] for e in answer.json()["errors"]] == ["/name"]
     answer = await send(app, '{"id":1,"note":"z"}', "upsert=key", NDJSON)
     assert counts(answer) == (1, 0, 1, 0, 0)
-    assert await rows(app, "id", "name", "note", "age") == [
-        (1, "ann", "z", 1),
-        (2, "bob", "y", 3),
-        (3, "cid", None, 4),
+    # A sequence may have left a number out.
+    assert await rows(app, "name", "note", "age") == [
+        ("ann", "z", 1),
+        ("bob", "y", 3),
+        ("cid", None, 4),
     ]
     absent = await send(app, '{"name":"a"}', "upsert=key", NDJSON)
     assert [e["location"] for e in absent.json()["errors"]] == ["/id"]

@@ -67,6 +67,7 @@ class AuthFace:
         pages: dict[str, dict[str, Any]] = {}
         if auth.options.pages:
             pages = self._pages(entrance, own).handlers()
+        self._pages_there = {path: tuple(table) for path, table in pages.items()}
         self.dispatcher = Dispatcher(operations, pages)
         router.add("auth", self.dispatcher, self.dispatcher.methods, self.dispatcher.methods_of)
         if auth.options.tokens:
@@ -98,6 +99,10 @@ class AuthFace:
                 methods.append("HEAD")
             told = "; ".join(each.summary[0].lower() + each.summary[1:] for each in operations)
             listed.append(((*methods, "OPTIONS"), f"{self.prefix}/auth/{path}", told))
+        for page, its in self._pages_there.items():
+            more = ("HEAD",) if "GET" in its else ()
+            path = f"{self.prefix}/auth/pages/{page}"
+            listed.append(((*its, *more, "OPTIONS"), path, "a page for people"))
         if self.auth.options.tokens:
             told = "the keys that tokens are signed with"
             path = f"{self.prefix}/.well-known/jwks.json"

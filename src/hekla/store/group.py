@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import random
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from operator import itemgetter
@@ -166,14 +165,9 @@ class GroupRunner:
             self._current, self._began = work, 0.0
             self._allowed = self._budget if work.timeout is None else work.timeout
             try:
-                steps = work.work(work)
-                steps.send(None)
-            except StopIteration as returned:
-                work.result = returned.value
+                work.result = work.run()
             except BaseException as exc:  # noqa: BLE001 - it is handed to whoever asked
                 work.error = exc
-            else:
-                work.error = _endless(steps)
             work.execute, work.context, self._current = over, over, None
             if self._lost is not None:
                 return self._without(group, number, self._lost)
@@ -280,10 +274,3 @@ class GroupRunner:
     def _ask(self, sql: str, args: tuple[Any, ...]) -> Any:
         rows = self.connection.execute(sql, args).fetchall()
         return rows[0][0] if rows else None
-
-
-def _endless(steps: Coroutine[Any, Any, Any]) -> Exception:
-    """End a work that gave way to others."""
-    with contextlib.suppress(RuntimeError):
-        steps.close()
-    return RuntimeError("a work waited for something else than its transaction")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 if TYPE_CHECKING:
     from hekla.schema.types import Dialect
 
-__all__ = ["Row", "Statement", "Store", "Transaction"]
+__all__ = ["Alone", "Row", "Statement", "Store", "Transaction"]
 
 Row = tuple[Any, ...]
 T = TypeVar("T")
@@ -30,6 +30,23 @@ class Statement(Protocol):
 
         It is asked for when ``sql`` met a value that does not fit the type of its column.
         """
+
+
+class Alone(Protocol):
+    """One statement that does by itself what a work does, as a rule.
+
+    ``actor`` and ``request`` are the context that the work would give. Both methods may raise
+    what the work would raise.
+    """
+
+    actor: str | None
+    request: str | None
+
+    def statement(self) -> tuple[str, Sequence[Any]] | None:
+        """The text and the values of its parameters, of now; None if the work has to be run."""
+
+    def result(self, row: Row) -> Any:
+        """What the work returns where the statement gives ``row``."""
 
 
 class Transaction(Protocol):
@@ -120,6 +137,7 @@ class Store(Protocol):
         single: bool = False,
         heavy: bool = False,
         timeout: float | None = None,
+        alone: Alone | None = None,
     ) -> Awaitable[T]:
         """Run ``work`` in a transaction; what it returns, once that is durable.
 
@@ -132,6 +150,9 @@ class Store(Protocol):
         it is known to take longer than the event loop should wait; ``timeout`` are the seconds
         it may take then, in place of ``statement_timeout``. A caller that is cancelled before
         the work began takes it back; later it runs on.
+
+        ``alone`` may be run in the place of the work. Where its statement gives no row, or meets
+        a constraint, it has changed nothing, and the work is run after all.
 
         Raises Problem: STORE_BUSY, STORE_FULL, STORE_UNAVAILABLE, STATEMENT_TIMEOUT.
         """

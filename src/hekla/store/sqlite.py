@@ -19,7 +19,7 @@ from hekla.store.checkpoint import LOG_LIMIT
 from hekla.store.connection import open_connection
 from hekla.store.faults import FAILURES, is_busy, is_unfit_value, problem_of
 from hekla.store.location import Location
-from hekla.store.protocol import Row, Statement, Transaction
+from hekla.store.protocol import Alone, Row, Statement, Transaction
 from hekla.store.readers import Readers
 from hekla.store.stream import Export
 from hekla.store.watch import Watch
@@ -245,10 +245,11 @@ class SqliteStore:
         single: bool = False,
         heavy: bool = False,
         timeout: float | None = None,
+        alone: Alone | None = None,
     ) -> Awaitable[T]:
         if self._writer is None:
             _not_writable(self._inline is not None)
-        return self._writer.submit(work, single, heavy, timeout)
+        return self._writer.submit(work, single, heavy, timeout, alone)
 
     def _open_writer(self) -> apsw.Connection:
         connection = open_connection(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
+from hekla.store.constraints import ConstraintFailed
 from hekla.store.faults import FAILURES
-from hekla.store.protocol import Row
+from hekla.store.protocol import Alone, Row
 
 __all__ = ["SqliteTransaction", "Work"]
 
@@ -20,6 +22,8 @@ class SqliteTransaction:
 
     Its methods never suspend, so the work is one ``send`` from beginning to end. It may be run
     again from the beginning, for as long as its result was not given out.
+
+    ``alone`` is the statement that stands for the work as a rule.
     """
 
     # What one has that was not begun yet; it takes no time to set on each.
@@ -32,10 +36,39 @@ class SqliteTransaction:
     failed: Callable[[Exception, str], Exception]
     context: Callable[[str | None, str | None], None]
 
-    def __init__(self, work: Work, single: bool, future: asyncio.Future[Any]) -> None:
+    def __init__(
+        self, work: Work, single: bool, future: asyncio.Future[Any], alone: Alone | None = None
+    ) -> None:
         self.work = work
         self.single = single
         self.future = future
+        self.alone = alone
+
+    def run(self) -> Any:
+        """What the work returns, run from beginning to end; it raises what the work raises."""
+        alone = self.alone
+        if alone is not None and (statement := alone.statement()) is not None:
+            sql, args = statement
+            self.context(alone.actor, alone.request)
+            try:
+                rows = self.execute(sql, args).fetchall()
+            except FAILURES as exc:
+                error = self.failed(exc, sql)
+                if not isinstance(error, ConstraintFailed):
+                    raise error from exc
+                # The work knows how to say it, and finds everything as this has found it.
+            else:
+                if rows:
+                    return alone.result(rows[0])
+        steps = self.work(self)
+        try:
+            steps.send(None)
+        except StopIteration as returned:
+            return returned.value
+        # It gave way to others.
+        with contextlib.suppress(RuntimeError):
+            steps.close()
+        raise RuntimeError("a work waited for something else than its transaction")
 
     async def fetch(self, sql: str, args: Sequence[Any] = ()) -> Row | None:
         try:

@@ -16,6 +16,7 @@ from hekla.store.checkpoint import LOG_PAGES, Checkpointer
 from hekla.store.faults import FAILURES, RETRY_AFTER, is_busy, problem_of
 from hekla.store.group import GroupRunner, Run, RunAgain
 from hekla.store.location import Location
+from hekla.store.protocol import Alone
 from hekla.store.transaction import SqliteTransaction, Work
 from hekla.store.worker import Worker
 
@@ -64,11 +65,16 @@ class Writer:
         self._wrote = False
 
     def submit(
-        self, work: Work, single: bool, heavy: bool, timeout: float | None = None
+        self,
+        work: Work,
+        single: bool,
+        heavy: bool,
+        timeout: float | None = None,
+        alone: Alone | None = None,
     ) -> asyncio.Future[Any]:
         """What ``work`` will return, once that is durable."""
         future = self._loop.create_future()
-        transaction = SqliteTransaction(work, single, future)
+        transaction = SqliteTransaction(work, single, future, alone)
         if timeout is not None:
             transaction.timeout = timeout
         if self._runner.stopping:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Final, NamedTuple, NoReturn
+from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
+from typing import Any, Final, NoReturn
 
 from hekla.errors import VALIDATION_FAILED, Fault, Problem
 from hekla.fields import Invalid
@@ -11,26 +12,15 @@ from hekla.schema.check import Check
 from hekla.schema.names import nearest
 from hekla.schema.resource import Column, Resource
 from hekla.schema.types import Dialect
+from hekla.writing.form import Accept, Field, Form
 
 __all__ = ["RowReader", "pointer", "tested"]
-
-Accept = Callable[[Any], Any]
 
 _MISSING: Final = object()
 # A client can name as many fields as a body has room for; a hint takes time for each.
 _MOST_UNKNOWN: Final = 100
 _MOST_HINTS: Final = 10
 _LONGEST_HINTED: Final = 64
-
-
-class _Field(NamedTuple):
-    """What is done with one column of a document."""
-
-    name: str
-    accept: Accept
-    test: Accept | None
-    nullable: bool
-    required: bool
 
 
 class RowReader:
@@ -128,6 +118,31 @@ class RowReader:
             _refuse(faults)
         return row
 
+    def create_json(self, body: bytes) -> dict[str, Any] | None:
+        """What ``create`` makes of the document that ``body`` is the text of.
+
+        None where anything is wrong with it: ``create`` says what.
+        """
+        row = self._new.read(body)
+        return None if row is None else self._filled(row, "", ())
+
+    def create_all_json(self, body: bytes) -> list[dict[str, Any]] | None:
+        """The same of an array of documents; None also where the row's validators are asked."""
+        rows = None if self.resource.validators else self._new.read_all(body)
+        return None if rows is None else [self._filled(row, "", ()) for row in rows]
+
+    def update_json(self, body: bytes) -> dict[str, Any] | None:
+        """What ``update`` makes of the document that ``body`` is the text of, or None, as above."""
+        return self._changed.read(body)
+
+    @cached_property
+    def _new(self) -> Form:
+        return Form(self._create, whole=True)
+
+    @cached_property
+    def _changed(self) -> Form:
+        return Form(self._update, whole=False)
+
     def create_nested(
         self, document: Any, at: str = "", *, given: Collection[str] = ()
     ) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -188,7 +203,7 @@ class RowReader:
 
     def _whole(
         self,
-        fields: Sequence[_Field],
+        fields: Sequence[Field],
         document: Any,
         at: str,
         given: Collection[str],
@@ -198,6 +213,10 @@ class RowReader:
         row, faults = self._read(fields, document, at, given, whole=True)
         if faults:
             _refuse(faults)
+        return self._filled(row, at, kept)
+
+    def _filled(self, row: dict[str, Any], at: str, kept: Collection[str]) -> dict[str, Any]:
+        """``row`` with its defaults, once its own validators have agreed."""
         for name, constant in self._constants:
             if name not in row and name not in kept:
                 row[name] = constant
@@ -210,7 +229,7 @@ class RowReader:
 
     def _read(
         self,
-        fields: Sequence[_Field],
+        fields: Sequence[Field],
         document: Any,
         at: str,
         given: Collection[str],
@@ -224,7 +243,7 @@ class RowReader:
             return row, [Fault(at, "must be an object")]
         found = 0
         get = document.get
-        for name, accept, test, nullable, required in fields:
+        for name, accept, test, nullable, required, _ in fields:
             value = get(name, _MISSING)
             if value is _MISSING:
                 if required and whole and name not in given:
@@ -246,7 +265,7 @@ class RowReader:
         return row, faults
 
     def _strangers(
-        self, fields: Sequence[_Field], document: Mapping[Any, Any], at: str, given: Collection[str]
+        self, fields: Sequence[Field], document: Mapping[Any, Any], at: str, given: Collection[str]
     ) -> list[Fault]:
         """A fault for each field of ``document`` that may not be in it."""
         known = {field.name for field in fields}.difference(given)
@@ -317,8 +336,9 @@ def _refuse(faults: Sequence[Fault]) -> NoReturn:
     raise Problem(VALIDATION_FAILED, detail, errors=faults)
 
 
-def _field(column: Column, accept: Accept) -> _Field:
-    return _Field(column.name, accept, _test(column), column.nullable, column.required)
+def _field(column: Column, accept: Accept) -> Field:
+    exactly = column.type.exactly() if accept == column.type.accept else None
+    return Field(column.name, accept, _test(column), column.nullable, column.required, exactly)
 
 
 def _test(column: Column) -> Accept | None:

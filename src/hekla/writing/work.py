@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from hekla.store.protocol import Transaction
     from hekla.writing.writer import Writer
 
-__all__ = ["Precondition", "StoredKey", "Work", "Written"]
+__all__ = ["Precondition", "StoredKey", "Work", "Written", "complete"]
 
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 
@@ -143,7 +143,7 @@ class Work:
             found = await self._execute(plan, values, resource, row, new.at)
         assert found is not None
         if plan.complete:
-            return _complete("created", plan, found, resource, "create")
+            return complete("created", plan, found, resource, "create")
         return await self._written("created", plan, found, resource, given, "create", answer)
 
     async def _count_on(self, resource: Resource, problem: Problem) -> bool:
@@ -277,7 +277,7 @@ class Work:
             await self._find(resource, pattern, place, "update", given)
             raise Problem(PRECONDITION_FAILED, "Somebody else has changed it since: read it again.")
         if plan.complete:
-            written = _complete("updated", plan, found, resource, "update")
+            written = complete("updated", plan, found, resource, "update")
         else:
             written = await self._written("updated", plan, found, resource, given, "update", answer)
         if refers:
@@ -539,7 +539,7 @@ class Work:
         answer: Question | None,
     ) -> Written:
         """What was written, once the row as it is now was found to satisfy the rules."""
-        written = _complete(outcome, plan, found, resource, action)
+        written = complete(outcome, plan, found, resource, action)
         if plan.complete:
             return written
         key = written.key
@@ -577,7 +577,7 @@ class Work:
                 raise reference.problem(at, row)
 
 
-def _complete(
+def complete(
     outcome: Outcome,
     plan: WritePlan,
     found: tuple[Any, ...],

@@ -10,7 +10,15 @@ import msgspec
 from hekla.errors import INVALID_BODY, UNSUPPORTED_MEDIA_TYPE, Fault, Problem
 from hekla.web.request import Request
 
-__all__ = ["JSON_TYPES", "MERGE_PATCH", "read_document", "read_object", "read_objects"]
+__all__ = [
+    "JSON_TYPES",
+    "MERGE_PATCH",
+    "check_type",
+    "decode",
+    "read_document",
+    "read_object",
+    "read_objects",
+]
 
 # A number with a fraction stays as exact as it was written; its column decides what it becomes.
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
@@ -25,7 +33,13 @@ def media_type(request: Request) -> str:
 
 
 async def read_document(request: Request, types: tuple[str, ...] = JSON_TYPES) -> Any:
-    """The JSON document of the body. Raises Problem for another type, and for no JSON.
+    """The JSON document of the body. Raises Problem for another type, and for no JSON."""
+    check_type(request, types)
+    return decode(await request.body())
+
+
+def check_type(request: Request, types: tuple[str, ...]) -> None:
+    """Raise Problem ``unsupported_media_type`` unless the body is of one of ``types``.
 
     The type has to be said: what a page of another origin can send without being asked for
     (a form, plain text) is never taken for JSON.
@@ -42,7 +56,10 @@ async def read_document(request: Request, types: tuple[str, ...] = JSON_TYPES) -
             )
     if "content-encoding" in request.headers.first:
         _check_coding(request.headers.first["content-encoding"])
-    body = await request.body()
+
+
+def decode(body: bytes) -> Any:
+    """The JSON document that ``body`` is the text of; Problem ``invalid_body`` if it is none."""
     try:
         return _decode(body)
     except msgspec.DecodeError as error:

@@ -43,7 +43,11 @@ class Operation(msgspec.Struct, frozen=True, gc=False):
 
     ``read`` makes the write of the decoded document, which has to be of one of ``types``;
     with none of them it has no document, and ``read`` is given None.
+
+    ``read_json`` may make the same write of the document's text, in less time. It says nothing
+    of faults: it gives None then, and ``read`` has to be asked.
     """
 
     read: Reading
     types: tuple[str, ...] = JSON_TYPES
+    read_json: Callable[[bytes], Write | None] | None = None

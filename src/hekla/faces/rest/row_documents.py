@@ -19,6 +19,9 @@ from hekla.writing.ties import Tie
 __all__ = ["Documents", "RowDocuments"]
 
 
+_NOTHING: frozenset[str] = frozenset()
+
+
 class Documents:
     """Makes the readers of documents, each once for a resource and an access."""
 
@@ -55,6 +58,9 @@ class RowDocuments:
         if resource.validators:
             self.parts = self._reader(replace(resource, validators=()))
         self._names = frozenset(self.ties)
+        self._merging = frozenset(
+            name for name, column in resource.columns.items() if column.type.name == "json"
+        )
 
     def _reader(self, resource: Resource) -> RowReader:
         return RowReader(
@@ -78,6 +84,27 @@ class RowDocuments:
         if self._names.isdisjoint(document):
             return Create(self.resource.name, self.rows.create(document, at), (), at)
         return self.create_at(document, at, budget or Budget(self.settings), 0, ())
+
+    def create_json(self, body: bytes) -> Create | None:
+        """What ``create`` makes of the document that ``body`` is the text of.
+
+        None where anything is wrong with it, or it speaks of other rows.
+        """
+        row = self.rows.create_json(body)
+        return None if row is None else Create(self.resource.name, row)
+
+    def create_all_json(self, body: bytes) -> list[Create] | None:
+        """The same of an array of documents."""
+        rows = self.rows.create_all_json(body)
+        if rows is None:
+            return None
+        name = self.resource.name
+        return [Create(name, row, (), f"/{place}") for place, row in enumerate(rows)]
+
+    def update_json(self, body: bytes, where: Which) -> Update | None:
+        """What ``update`` makes of the document that ``body`` is the text of, or None, as above."""
+        row = None if self.resource.version is not None else self.rows.update_json(body)
+        return None if row is None else Update(self.resource.name, where, row, (), self.merged(row))
 
     def create_at(
         self,
@@ -175,12 +202,9 @@ class RowDocuments:
 
     def merged(self, row: Mapping[str, Any]) -> frozenset[str]:
         """The columns of JSON that are merged into what is there, not put in its place."""
-        columns = self.resource.columns
-        return frozenset(
-            name
-            for name, value in row.items()
-            if type(value) is dict and columns[name].type.name == "json"
-        )
+        if self._merging.isdisjoint(row):
+            return _NOTHING
+        return frozenset(name for name in self._merging if type(row.get(name)) is dict)
 
     def _without(
         self, document: dict[str, Any], named: Mapping[str, Any], at: str

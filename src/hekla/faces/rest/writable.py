@@ -46,6 +46,8 @@ class Writable:
         # There are few accesses; whether each may know the address of a row.
         self._placed: dict[Access, bool] = {}
         self._answers: Cache[tuple[Access, str], Question | None] = Cache(256)
+        columns = [resource.columns[name] for name in resource.key]
+        self._parse_key = columns[0].type.parse if len(columns) == 1 else None
         # The same condition for every key, unless it holds a NULL.
         self._by_key = which(key_condition(resource, (0,) * len(resource.key))).pattern
 
@@ -71,13 +73,23 @@ class Writable:
 
     def where(self, rest: str) -> tuple[Key, Which]:
         """The key in the address, and the condition that a row has it."""
+        if self._parse_key is not None and rest.isalnum():
+            # The commonest, which says what it says.
+            try:
+                key: Key = (self._parse_key(rest),)
+            except (ValueError, Problem):
+                raise self._not_found() from None
+            return key, Which(self._by_key, key)
         keys = parse_key(rest, self.resource, self.resource.columns)
         if not keys:
-            raise Problem(NOT_FOUND, f"{self.resource.title or self.resource.name} not found")
+            raise self._not_found()
         key = keys[0]
         if None in key:
             raise no_single_row(self.resource)
         return key, Which(self._by_key, key)
+
+    def _not_found(self) -> Problem:
+        return Problem(NOT_FOUND, f"{self.resource.title or self.resource.name} not found")
 
     # What is answered
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from hekla.engine import Engine, Written
 from hekla.errors import METHOD_NOT_ALLOWED, Problem
 from hekla.faces.rest import write_list, write_row
-from hekla.faces.rest.documents import read_document
+from hekla.faces.rest.documents import check_type, decode
 from hekla.faces.rest.idempotency import once
-from hekla.faces.rest.operation import Operation
+from hekla.faces.rest.operation import Operation, Write
 from hekla.faces.rest.row_documents import Documents
 from hekla.faces.rest.writable import Writable
 from hekla.policy.access import Access
@@ -35,8 +35,11 @@ class WriteEndpoint:
         engine, actor = self.engine, request.actor
         access = engine.policy.access(actor)
         operation = self.operation(request.method, rest, request.query, access, request.headers)
-        types = operation.types
-        write = operation.read(await read_document(request, types) if types else None)
+        if operation.types:
+            check_type(request, operation.types)
+            write = _write(operation, await request.body())
+        else:
+            write = operation.read(None)
         mutations = write.mutations
         name = request.id if request.has_id else None
         key = None
@@ -77,6 +80,12 @@ class WriteEndpoint:
             case "DELETE", _:
                 return write_row.delete(target, rest, query, access, headers)
         raise Problem(METHOD_NOT_ALLOWED, f"{method} is not allowed here.")
+
+
+def _write(operation: Operation, body: bytes) -> Write:
+    """What is to be done by a body."""
+    write = None if operation.read_json is None else operation.read_json(body)
+    return operation.read(decode(body)) if write is None else write
 
 
 def _always(mutation: Mutation) -> Callable[[Sequence[Written]], Mutation]:

@@ -33,7 +33,11 @@ def update(
         mutation = target.reader(access).update(read_object(document, at), where, at)
         return Write((mutation,), tell, answer, expected)
 
-    return Operation(read, PATCH_TYPES)
+    def read_json(body: bytes) -> Write | None:
+        mutation = target.reader(access).update_json(body, where)
+        return None if mutation is None else Write((mutation,), tell, answer, expected)
+
+    return Operation(read, PATCH_TYPES, read_json)
 
 
 def replace(

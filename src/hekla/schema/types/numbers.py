@@ -7,9 +7,10 @@ import math
 import re
 import sys
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final
 
 import sqlalchemy as sa
+from msgspec import Meta
 
 from hekla.schema.types.expression import condition, expression
 from hekla.schema.types.type import (
@@ -99,6 +100,11 @@ class Integer(Type):
         if not self.lowest <= number <= self.highest:
             raise ValueError(f"must be between {self.lowest} and {self.highest}")
         return number
+
+    def exactly(self) -> Any:
+        if not -(2**63) <= self.lowest <= self.highest < 2**63:
+            return None
+        return Annotated[int, Meta(ge=self.lowest, le=self.highest)]
 
     def accept_text(self, text: str) -> int:
         return self.accept(self.parse(text))
@@ -294,6 +300,9 @@ class Boolean(Type):
         if value is True or value is False:
             return value
         raise ValueError("must be true or false")
+
+    def exactly(self) -> Any:
+        return bool
 
     def accept_text(self, text: str) -> bool:
         return self.parse(text)

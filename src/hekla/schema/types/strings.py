@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from base64 import b64decode
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final
 
 import sqlalchemy as sa
+from msgspec import Meta
 from sqlalchemy.engine.default import DefaultDialect
 
 from hekla.schema.types.expression import condition, expression
@@ -127,6 +128,9 @@ class Text(Textual):
         if "\0" in value or not value.isascii():
             check_operand(value, "exact")
         return value
+
+    def exactly(self) -> Any:
+        return str if self.length is None else Annotated[str, Meta(max_length=self.length)]
 
     def adapt(self, value: Any) -> Any:
         return plain_text(value)

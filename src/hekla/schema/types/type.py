@@ -111,6 +111,13 @@ class Type(ABC):
         exponent come as ``decimal.Decimal``. What the database would round is refused.
         """
 
+    def exactly(self) -> Any:
+        """The type of JSON values, for msgspec, that ``accept`` gives back as they are.
+
+        It knows nothing of U+0000 in a text. None: ``accept`` has to be asked about each value.
+        """
+        return None
+
     def accept_text(self, text: str) -> Any:
         """The same for a text, such as a field of a CSV file."""
         return self.accept(text)

@@ -78,10 +78,6 @@ def is_plain(access: Access, resource: Resource, answer: Select) -> bool:
     return not answer.includes and not any(map(reads_other_rows, rules))
 
 
-def _or_null(store: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda value: None if value is None else store(value)
-
-
 class Statements:
     """Compiles the statements that change rows of one resource, for one access.
 
@@ -102,8 +98,7 @@ class Statements:
 
     def _stored(self, name: str, slot: int) -> sa.ColumnElement[Any]:
         column = self.resource.column(name)
-        store = column.type.store(self.dialect)
-        return ValueSlot(slot).bind(store and _or_null(store), sa.types.NullType())
+        return ValueSlot(slot).bind(column.type.store(self.dialect), sa.types.NullType())
 
     def _values(
         self,

@@ -143,15 +143,19 @@ class Plan:
         self._careful_sql: str | None = None
 
     def bind(self, values: Sequence[Any], actor: Actor) -> list[Any]:
-        """The arguments for the driver, in the order of the statement's parameters."""
+        """The arguments for the driver, in the order of the statement's parameters.
+
+        None stays None, which is NULL.
+        """
         if self._ordered and len(values) == len(self._slots):
             args = list(values)
             for index, change in self._converts:
-                args[index] = change(args[index])
+                if args[index] is not None:
+                    args[index] = change(args[index])
         else:
             args = [
-                values[index] if convert is None else convert(values[index])
-                for index, convert in self._slots
+                found if convert is None or found is None else convert(found)
+                for found, convert in ((values[index], convert) for index, convert in self._slots)
             ]
         # In the order of their places, so that each insertion finds its own.
         for position, take in self._rest:

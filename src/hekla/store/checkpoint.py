@@ -19,11 +19,12 @@ __all__ = ["LOG_LIMIT", "LOG_PAGES", "Checkpointer"]
 
 _logger = logging.getLogger("hekla.store")
 
-# Pages in the log after which they are moved, without keeping anybody waiting.
-LOG_PAGES = 1000
+# Pages in the log after which they are moved, without keeping anybody waiting. The more there
+# are, the more of them were written over since, and are moved but once.
+LOG_PAGES = 2000
 # Pages after which writers are kept waiting until the rest is moved, too: under steady load
 # somebody has always just written one more, and the log would grow without end.
-_MANY_PAGES = 4 * LOG_PAGES
+_MANY_PAGES = 2 * LOG_PAGES
 # How often what was written in the meantime is moved before writers are kept waiting.
 _ATTEMPTS = 3
 # Seconds that this may wait for readers of an old state, and writers with it.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 if TYPE_CHECKING:
     from hekla.schema.types import Dialect
 
-__all__ = ["Alone", "Row", "Statement", "Store", "Transaction"]
+__all__ = ["Row", "Shortcut", "Statement", "Store", "Transaction"]
 
 Row = tuple[Any, ...]
 T = TypeVar("T")
@@ -32,7 +32,7 @@ class Statement(Protocol):
         """
 
 
-class Alone(Protocol):
+class Shortcut(Protocol):
     """One statement that does by itself what a work does, as a rule.
 
     ``actor`` and ``request`` are the context that the work would give. Both methods may raise
@@ -137,7 +137,7 @@ class Store(Protocol):
         single: bool = False,
         heavy: bool = False,
         timeout: float | None = None,
-        alone: Alone | None = None,
+        shortcut: Shortcut | None = None,
     ) -> Awaitable[T]:
         """Run ``work`` in a transaction; what it returns, once that is durable.
 
@@ -151,7 +151,7 @@ class Store(Protocol):
         it may take then, in place of ``statement_timeout``. A caller that is cancelled before
         the work began takes it back; later it runs on.
 
-        ``alone`` may be run in the place of the work. Where its statement gives no row, or meets
+        ``shortcut`` may be run in the place of the work. Where its statement gives no row, or meets
         a constraint, it has changed nothing, and the work is run after all.
 
         Raises Problem: STORE_BUSY, STORE_FULL, STORE_UNAVAILABLE, STATEMENT_TIMEOUT.

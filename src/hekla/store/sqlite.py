@@ -19,7 +19,7 @@ from hekla.store.checkpoint import LOG_LIMIT
 from hekla.store.connection import open_connection
 from hekla.store.faults import FAILURES, is_busy, is_unfit_value, problem_of
 from hekla.store.location import Location
-from hekla.store.protocol import Alone, Row, Statement, Transaction
+from hekla.store.protocol import Row, Shortcut, Statement, Transaction
 from hekla.store.readers import Readers
 from hekla.store.stream import Export
 from hekla.store.watch import Watch
@@ -170,7 +170,7 @@ class SqliteStore:
             finally:
                 watch.count += 1
             if not (self._recodes or statement.guarded):
-                # The commonest: a body alone, or a body and what is said about it.
+                # The commonest: a body shortcut, or a body and what is said about it.
                 if type(found) is bytes:
                     return (found,)
                 if type(found) is tuple:
@@ -245,11 +245,11 @@ class SqliteStore:
         single: bool = False,
         heavy: bool = False,
         timeout: float | None = None,
-        alone: Alone | None = None,
+        shortcut: Shortcut | None = None,
     ) -> Awaitable[T]:
         if self._writer is None:
             _not_writable(self._inline is not None)
-        return self._writer.submit(work, single, heavy, timeout, alone)
+        return self._writer.submit(work, single, heavy, timeout, shortcut)
 
     def _open_writer(self) -> apsw.Connection:
         connection = open_connection(

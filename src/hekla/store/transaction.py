@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from hekla.store.constraints import ConstraintFailed
 from hekla.store.faults import FAILURES
-from hekla.store.protocol import Alone, Row
+from hekla.store.protocol import Row, Shortcut
 
 __all__ = ["SqliteTransaction", "Work"]
 
@@ -23,7 +23,7 @@ class SqliteTransaction:
     Its methods never suspend, so the work is one ``send`` from beginning to end. It may be run
     again from the beginning, for as long as its result was not given out.
 
-    ``alone`` is the statement that stands for the work as a rule.
+    ``shortcut`` is the statement that stands for the work as a rule.
     """
 
     # What one has that was not begun yet; it takes no time to set on each.
@@ -37,19 +37,23 @@ class SqliteTransaction:
     context: Callable[[str | None, str | None], None]
 
     def __init__(
-        self, work: Work, single: bool, future: asyncio.Future[Any], alone: Alone | None = None
+        self,
+        work: Work,
+        single: bool,
+        future: asyncio.Future[Any],
+        shortcut: Shortcut | None = None,
     ) -> None:
         self.work = work
         self.single = single
         self.future = future
-        self.alone = alone
+        self.shortcut = shortcut
 
     def run(self) -> Any:
         """What the work returns, run from beginning to end; it raises what the work raises."""
-        alone = self.alone
-        if alone is not None and (statement := alone.statement()) is not None:
+        shortcut = self.shortcut
+        if shortcut is not None and (statement := shortcut.statement()) is not None:
             sql, args = statement
-            self.context(alone.actor, alone.request)
+            self.context(shortcut.actor, shortcut.request)
             try:
                 rows = self.execute(sql, args).fetchall()
             except FAILURES as exc:
@@ -59,7 +63,7 @@ class SqliteTransaction:
                 # The work knows how to say it, and finds everything as this has found it.
             else:
                 if rows:
-                    return alone.result(rows[0])
+                    return shortcut.result(rows[0])
         steps = self.work(self)
         try:
             steps.send(None)

@@ -16,7 +16,7 @@ from hekla.store.checkpoint import LOG_PAGES, Checkpointer
 from hekla.store.faults import FAILURES, RETRY_AFTER, is_busy, problem_of
 from hekla.store.group import GroupRunner, Run, RunAgain
 from hekla.store.location import Location
-from hekla.store.protocol import Alone
+from hekla.store.protocol import Shortcut
 from hekla.store.transaction import SqliteTransaction, Work
 from hekla.store.worker import Worker
 
@@ -70,11 +70,11 @@ class Writer:
         single: bool,
         heavy: bool,
         timeout: float | None = None,
-        alone: Alone | None = None,
+        shortcut: Shortcut | None = None,
     ) -> asyncio.Future[Any]:
         """What ``work`` will return, once that is durable."""
         future = self._loop.create_future()
-        transaction = SqliteTransaction(work, single, future, alone)
+        transaction = SqliteTransaction(work, single, future, shortcut)
         if timeout is not None:
             transaction.timeout = timeout
         if self._runner.stopping:

@@ -132,7 +132,7 @@ class RowReader:
         return None if rows is None else [self._filled(row, "", ()) for row in rows]
 
     def update_json(self, body: bytes) -> dict[str, Any] | None:
-        """What ``update`` makes of the document that ``body`` is the text of, or None, as above."""
+        """What ``update`` makes of the text of a document that ``merges``, or None, as above."""
         return self._changed.read(body)
 
     @cached_property
@@ -141,7 +141,7 @@ class RowReader:
 
     @cached_property
     def _changed(self) -> Form:
-        return Form(self._update, whole=False)
+        return Form(self._patch, whole=False)
 
     def create_nested(
         self, document: Any, at: str = "", *, given: Collection[str] = ()
@@ -364,7 +364,7 @@ def _test(column: Column) -> Accept | None:
     return test
 
 
-def _merging(field: _Field, column: Column) -> _Field:
+def _merging(field: Field, column: Column) -> Field:
     """The field in a merge patch, where an object is no value yet if the column is of JSON."""
     test = field.test
     if test is None or column.type.name != "json":

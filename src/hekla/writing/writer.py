@@ -24,13 +24,13 @@ from hekla.sql.plan import Plan
 from hekla.sql.ties import TieStatements
 from hekla.store.constraints import ConstraintFailed
 from hekla.store.protocol import Store, Transaction
-from hekla.writing.alone import Alone
 from hekla.writing.foreign import Foreign, find_foreign
 from hekla.writing.hooks import Hooks, Rehearsal, Unsettled
 from hekla.writing.once import Once, keep, recall
 from hekla.writing.references import Reference, find_references
 from hekla.writing.refusals import left_open
 from hekla.writing.rows import RowReader
+from hekla.writing.shortcut import Shortcut
 from hekla.writing.stamps import Stamps
 from hekla.writing.ties import Tie, find_ties
 from hekla.writing.work import Precondition, Work, Written
@@ -107,11 +107,11 @@ class Writer:
         if not isinstance(mutation, Delete) and mutation.nested:
             heavy = heavy or size(mutation) > LIGHT
         if once is None:
-            alone = None
+            shortcut = None
             if precondition is None and not self.hooks:
                 signature = None if actor.id is None else self.signature(actor)
-                alone = Alone(self, access, actor, signature, request, mutation, answer)
-            return self._run(perform, actor, request, heavy, alone=alone)
+                shortcut = Shortcut(self, access, actor, signature, request, mutation, answer)
+            return self._run(perform, actor, request, heavy, shortcut=shortcut)
         return self._write_once(perform, actor, request, heavy, once)
 
     async def _write_once(
@@ -218,11 +218,11 @@ class Writer:
         *,
         seconds: float | None = None,
         hooks: bool = True,
-        alone: Alone | None = None,
+        shortcut: Shortcut | None = None,
     ) -> T:
         """Run ``perform`` in a transaction, until the hooks agree with what it does.
 
-        ``alone`` may stand for it.
+        ``shortcut`` may stand for it.
         """
         signature = None if actor.id is None else self.signature(actor)
         if self.hooks and hooks:
@@ -234,7 +234,7 @@ class Writer:
             return perform(tx, None)
 
         try:
-            return await self.store.write(attempt, heavy=heavy, timeout=seconds, alone=alone)
+            return await self.store.write(attempt, heavy=heavy, timeout=seconds, shortcut=shortcut)
         except ConstraintFailed as failure:
             raise left_open(failure) from failure
 

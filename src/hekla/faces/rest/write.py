@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from hekla.cache import Cache
 from hekla.engine import Engine, Written
 from hekla.errors import METHOD_NOT_ALLOWED, Problem
 from hekla.faces.rest import write_list, write_row
@@ -15,11 +16,15 @@ from hekla.faces.rest.writable import Writable
 from hekla.policy.access import Access
 from hekla.query.mutation import Mutation
 from hekla.schema.resource import Resource
-from hekla.web.headers import HeaderView
+from hekla.web.headers import Headers, HeaderView
 from hekla.web.request import Request
 from hekla.web.response import Response
 
 __all__ = ["WriteEndpoint"]
+
+_NO_HEADERS = Headers.of_lower([])
+# The headers that an operation is asked for with.
+_ASKING = frozenset({"if-match", "if-none-match", "prefer"})
 
 
 class WriteEndpoint:
@@ -30,11 +35,12 @@ class WriteEndpoint:
     ) -> None:
         self.engine = engine
         self._target = Writable(engine, resource, prefix, documents)
+        self._creates: Cache[tuple[Access, str], Operation] = Cache(256)
 
     async def __call__(self, request: Request, rest: str) -> Response:
         engine, actor = self.engine, request.actor
         access = engine.policy.access(actor)
-        operation = self.operation(request.method, rest, request.query, access, request.headers)
+        operation = self._asked(request, rest, access)
         if operation.types:
             check_type(request, operation.types)
             write = _write(operation, await request.body())
@@ -58,6 +64,17 @@ class WriteEndpoint:
             once=key,
         )
         return write.tell(written, request.base)
+
+    def _asked(self, request: Request, rest: str, access: Access) -> Operation:
+        """What a request asks for, which for new rows is the same again and again."""
+        method, query, headers = request.method, request.query, request.headers
+        if rest or method != "POST" or not _ASKING.isdisjoint(headers.first):
+            return self.operation(method, rest, query, access, headers)
+        operation = self._creates.get((access, query))
+        if operation is None:
+            operation = self.operation(method, rest, query, access, _NO_HEADERS)
+            self._creates.put((access, query), operation)
+        return operation
 
     def operation(
         self, method: str, rest: str, query: str, access: Access, headers: HeaderView

@@ -51,8 +51,19 @@ def create(target: Writable, query: str, access: Access, headers: HeaderView) ->
     if by_text is not None:
         by = unique_set(target.resource, by_text, access.columns(target.resource))
         return Operation(partial(_create_or_update, target, access, headers, answer, by))
-    given = (target, access, headers, answer)
-    return Operation(partial(_create, *given), read_json=partial(_create_json, *given))
+    reader, tell = target.reader(access), target.tells(headers)
+
+    def read_json(body: bytes) -> Write | None:
+        if body.startswith(b"["):
+            creates = reader.create_all_json(body)
+            if creates is None:
+                return None
+            _bound(target, len(creates))
+            return _many(creates, headers, answer, 201)
+        new = reader.create_json(body)
+        return None if new is None else Write((new,), tell, answer)
+
+    return Operation(partial(_create, target, access, headers, answer), read_json=read_json)
 
 
 def _create(
@@ -67,21 +78,6 @@ def _create(
     if type(document) is dict:
         return Write((reader.create(document, at),), target.tells(headers, access), answer)
     return _many(_each(target, reader, read_objects(document, at), at), headers, answer, 201)
-
-
-def _create_json(
-    target: Writable, access: Access, headers: HeaderView, answer: Question | None, body: bytes
-) -> Write | None:
-    """What ``_create`` makes of the document that ``body`` is the text of; None if it is faulty."""
-    reader = target.reader(access)
-    if not body.startswith(b"["):
-        new = reader.create_json(body)
-        return None if new is None else Write((new,), target.tells(headers), answer)
-    creates = reader.create_all_json(body)
-    if creates is None:
-        return None
-    _bound(target, len(creates))
-    return _many(creates, headers, answer, 201)
 
 
 def _bound(target: Writable, number: int) -> None:

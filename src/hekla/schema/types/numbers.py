@@ -311,7 +311,8 @@ class Boolean(Type):
         return bool(value) if isinstance(value, int) else value
 
     def store(self, dialect: Dialect) -> Convert | None:
-        return None if dialect == "postgresql" else int
+        # To SQLite a bool is the integer that it is.
+        return int if dialect == "mysql" else None
 
     def compare_one(
         self, dialect: Dialect, column: sa.ColumnElement[Any], lookup: str, slot: Slot

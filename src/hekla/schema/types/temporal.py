@@ -335,7 +335,9 @@ class DateTime(Stamped):
         return self.schema() | {"pattern": f"^{day}[Tt]{clock}{zone}$"}
 
     def longest(self, value: datetime) -> str:
-        return _utc(value).isoformat(" ", "microseconds")
+        if value.tzinfo is not None:
+            value = _utc(value)
+        return value.isoformat(" ", "microseconds")
 
     def shortest(self, value: datetime) -> str:
         return shortest_moment(_utc(value))

@@ -28,13 +28,14 @@ if TYPE_CHECKING:
     from hekla.store.protocol import Row
     from hekla.writing.writer import Writer
 
-__all__ = ["Alone"]
+__all__ = ["Shortcut"]
 
+_NONE: frozenset[str] = frozenset()
 _OUTCOMES: dict[Action, Outcome] = {"create": "created", "update": "updated", "delete": "deleted"}
 
 
-class Alone(msgspec.Struct, gc=False):
-    """One statement of one actor; see :class:`hekla.store.protocol.Alone`.
+class Shortcut(msgspec.Struct, gc=False):
+    """One statement of one actor; see :class:`hekla.store.protocol.Shortcut`.
 
     It is for a mutation of which no hook is told and nothing is expected beforehand.
     """
@@ -82,7 +83,10 @@ class Alone(msgspec.Struct, gc=False):
 
     def _update(self, resource: Resource, change: Update) -> Sequence[Any] | None:
         row, where, version = change.row, change.where, change.version
-        if change.many or change.nested or where is None or not row or resource.validators:
+        if change.many or change.nested or where is None or not row:
+            return None
+        if change.merge or resource.validators:
+            # Somebody may have to look at the row as it is.
             return None
         self.action = "update"
         check_writable(self.access, resource, "update")
@@ -93,7 +97,7 @@ class Alone(msgspec.Struct, gc=False):
             tuple(stamped),
             tuple(row),
             where.pattern,
-            change.merge,
+            _NONE,
             version is not None,
             self.answer,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -110,6 +111,7 @@ class Plan:
         "_careful_sql",
         "_converts",
         "_ordered",
+        "_pick",
         "_rest",
         "_slots",
         "access",
@@ -135,8 +137,12 @@ class Plan:
         self.columns = columns
         self._slots = tuple(slots)
         self._rest = tuple(rest)
-        self._ordered = [slot for slot, _ in slots] == list(range(len(slots)))
-        self._converts = [(slot, convert) for slot, convert in slots if convert is not None]
+        order = [slot for slot, _ in slots]
+        self._ordered = order == list(range(len(slots)))
+        self._pick = itemgetter(*order) if len(order) > 1 else None
+        self._converts = [
+            (place, convert) for place, (_, convert) in enumerate(slots) if convert is not None
+        ]
         as_they_are = [(place, None) for place in range(len(slots))]
         self.direct = len(slots) if not rest and list(slots) == as_they_are else -1
         self._careful = careful
@@ -149,14 +155,13 @@ class Plan:
         """
         if self._ordered and len(values) == len(self._slots):
             args = list(values)
-            for index, change in self._converts:
-                if args[index] is not None:
-                    args[index] = change(args[index])
+        elif self._pick is not None:
+            args = list(self._pick(values))
         else:
-            args = [
-                found if convert is None or found is None else convert(found)
-                for found, convert in ((values[index], convert) for index, convert in self._slots)
-            ]
+            args = [values[slot] for slot, _ in self._slots]
+        for place, convert in self._converts:
+            if args[place] is not None:
+                args[place] = convert(args[place])
         # In the order of their places, so that each insertion finds its own.
         for position, take in self._rest:
             args.insert(position, take(actor))

@@ -82,9 +82,11 @@ class Form:
             return None
 
     def _row(self, values: tuple[Any, ...]) -> dict[str, Any]:
-        row = dict(zip(self._names, values, strict=True))
+        given = zip(self._names, values, strict=True)
         if UNSET in values:
-            row = {name: value for name, value in row.items() if value is not UNSET}
+            row = {name: value for name, value in given if value is not UNSET}
+        else:
+            row = dict(given)
         for name, accept, test, nullable in self._further:
             value = row.get(name)
             if value is None:

@@ -8,7 +8,7 @@ steps would, as when it finds no row, the store runs the steps.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,16 +16,15 @@ import msgspec
 
 from hekla.actor import Actor
 from hekla.policy.access import Access
-from hekla.policy.guard import check_writable
 from hekla.policy.rules import Action
 from hekla.query.mutation import Create, Delete, Mutation, Outcome, Update
 from hekla.query.shape import Question
 from hekla.schema.resource import Resource
 from hekla.sql.mutate import WritePlan
-from hekla.writing.work import Written, complete
+from hekla.writing.work import Work, Written, complete
 
 if TYPE_CHECKING:
-    from hekla.store.protocol import Row
+    from hekla.store.protocol import Row, Transaction
     from hekla.writing.writer import Writer
 
 __all__ = ["Shortcut"]
@@ -47,55 +46,70 @@ class Shortcut(msgspec.Struct, gc=False):
     request: str | None
     mutation: Mutation
     answer: Question | None
+    resource: Resource
     action: Action = "create"
     plan: WritePlan | None = None
 
+    def steps(self, tx: Transaction) -> Coroutine[Any, Any, Written]:
+        """The work that the statement stands for."""
+        tx.context(self.actor, self.request)
+        work = Work(self.writer, tx, self.access, self.who)
+        return work.run(self.mutation, self.answer)
+
     def statement(self) -> tuple[str, Sequence[Any]] | None:
         mutation = self.mutation
-        resource = self.access.schema[mutation.resource]
         if isinstance(mutation, Create):
-            values = self._create(resource, mutation)
+            values = self._create(mutation)
         elif isinstance(mutation, Update):
-            values = self._update(resource, mutation)
+            values = self._update(mutation)
         elif isinstance(mutation, Delete):
-            values = self._delete(resource, mutation)
+            values = self._delete(mutation)
         else:
             return None
-        if values is None or self.plan is None or not self.plan.complete:
+        plan = self.plan
+        if values is None or plan is None or not plan.complete:
             return None
-        return self.plan.plan.sql, self.plan.plan.bind(values, self.who)
+        return plan.plan.sql, plan.plan.bind(values, self.who)
 
     def result(self, row: Row) -> Written:
         assert self.plan is not None
-        resource = self.access.schema[self.mutation.resource]
-        return complete(_OUTCOMES[self.action], self.plan, row, resource, self.action)
+        action = self.action
+        return complete(_OUTCOMES[action], self.plan, row, self.resource, action)
 
-    def _create(self, resource: Resource, new: Create) -> Sequence[Any] | None:
-        if new.nested:
+    def _create(self, new: Create) -> Sequence[Any] | None:
+        if new.nested or self.access.writes(self.resource, "create") is False:
             return None
-        check_writable(self.access, resource, "create")
-        row = new.row
-        stamped = self.writer.stamps(resource).create(row, datetime.now(UTC), self.who)
-        self.plan, refers = self.writer.insert(
-            self.access, resource, tuple(stamped), tuple(row), self.answer
+        writer, resource, row = self.writer, self.resource, new.row
+        stamped = writer.stamps(resource).create(row, datetime.now(UTC), self.who)
+        names = tuple(row)
+        plan, refers = writer.insert(
+            self.access,
+            resource,
+            names if stamped is row else tuple(stamped),
+            names,
+            self.answer,
         )
-        return None if refers else tuple(stamped.values())
+        if refers:
+            return None
+        self.plan = plan
+        return tuple(stamped.values())
 
-    def _update(self, resource: Resource, change: Update) -> Sequence[Any] | None:
-        row, where, version = change.row, change.where, change.version
+    def _update(self, change: Update) -> Sequence[Any] | None:
+        where, row, version, resource = change.where, change.row, change.version, self.resource
         if change.many or change.nested or where is None or not row:
             return None
         if change.merge or resource.validators:
             # Somebody may have to look at the row as it is.
             return None
-        self.action = "update"
-        check_writable(self.access, resource, "update")
+        if self.access.writes(resource, "update") is False:
+            return None
         stamped = self.writer.stamps(resource).update(row, datetime.now(UTC), self.who)
-        self.plan, refers = self.writer.update(
+        names = tuple(row)
+        plan, refers = self.writer.update(
             self.access,
             resource,
-            tuple(stamped),
-            tuple(row),
+            names if stamped is row else tuple(stamped),
+            names,
             where.pattern,
             _NONE,
             version is not None,
@@ -103,13 +117,16 @@ class Shortcut(msgspec.Struct, gc=False):
         )
         if refers:
             return None
+        self.action, self.plan = "update", plan
         values = (*where.values, *stamped.values())
         return values if version is None else (*values, version)
 
-    def _delete(self, resource: Resource, gone: Delete) -> Sequence[Any] | None:
-        if gone.many or gone.where is None or resource.soft_delete is not None:
+    def _delete(self, gone: Delete) -> Sequence[Any] | None:
+        where, resource = gone.where, self.resource
+        if gone.many or where is None or resource.soft_delete is not None:
+            return None
+        if self.access.writes(resource, "delete") is False:
             return None
         self.action = "delete"
-        check_writable(self.access, resource, "delete")
-        self.plan = self.writer.delete(self.access, resource, gone.where.pattern)
-        return gone.where.values
+        self.plan = self.writer.delete(self.access, resource, where.pattern)
+        return where.values

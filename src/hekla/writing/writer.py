@@ -98,21 +98,30 @@ class Writer:
         Raises Problem; then nothing was changed.
         """
         access = self.policy.access(actor)
+        heavy = isinstance(mutation, Update | Delete) and mutation.many
+        if not isinstance(mutation, Delete) and mutation.nested:
+            heavy = heavy or size(mutation) > LIGHT
+        if once is None and precondition is None and not self.hooks:
+            signature = None if actor.id is None else self.signature(actor)
+            resource = self.schema[mutation.resource]
+            return self._shortly(
+                Shortcut(self, access, actor, signature, request, mutation, answer, resource), heavy
+            )
 
         def perform(tx: Transaction, rehearsal: Rehearsal | None) -> Coroutine[Any, Any, Written]:
             work = Work(self, tx, access, actor, rehearsal)
             return work.run(mutation, answer, precondition)
 
-        heavy = isinstance(mutation, Update | Delete) and mutation.many
-        if not isinstance(mutation, Delete) and mutation.nested:
-            heavy = heavy or size(mutation) > LIGHT
         if once is None:
-            shortcut = None
-            if precondition is None and not self.hooks:
-                signature = None if actor.id is None else self.signature(actor)
-                shortcut = Shortcut(self, access, actor, signature, request, mutation, answer)
-            return self._run(perform, actor, request, heavy, shortcut=shortcut)
+            return self._run(perform, actor, request, heavy)
         return self._write_once(perform, actor, request, heavy, once)
+
+    async def _shortly(self, shortcut: Shortcut, heavy: bool) -> Written:
+        """Do it by one statement, if that is all there is to do."""
+        try:
+            return await self.store.write(shortcut.steps, heavy=heavy, shortcut=shortcut)
+        except ConstraintFailed as failure:
+            raise left_open(failure) from failure
 
     async def _write_once(
         self,
@@ -218,12 +227,8 @@ class Writer:
         *,
         seconds: float | None = None,
         hooks: bool = True,
-        shortcut: Shortcut | None = None,
     ) -> T:
-        """Run ``perform`` in a transaction, until the hooks agree with what it does.
-
-        ``shortcut`` may stand for it.
-        """
+        """Run ``perform`` in a transaction, until the hooks agree with what it does."""
         signature = None if actor.id is None else self.signature(actor)
         if self.hooks and hooks:
             rehearsal = Rehearsal(self.hooks, actor, request)
@@ -234,7 +239,7 @@ class Writer:
             return perform(tx, None)
 
         try:
-            return await self.store.write(attempt, heavy=heavy, timeout=seconds, shortcut=shortcut)
+            return await self.store.write(attempt, heavy=heavy, timeout=seconds)
         except ConstraintFailed as failure:
             raise left_open(failure) from failure
 

@@ -15,7 +15,7 @@ from hekla.store.postgres_connection import connect, open_connection
 from hekla.store.postgres_faults import FAILURES, is_lost, is_outdated, problem_of
 from hekla.store.postgres_stream import Export
 from hekla.store.postgres_writer import Writer
-from hekla.store.protocol import Row, Statement, Transaction
+from hekla.store.protocol import Row, Shortcut, Statement, Transaction
 from hekla.store.server_location import ServerLocation
 
 if TYPE_CHECKING:
@@ -201,7 +201,9 @@ class PostgresStore:
         single: bool = False,
         heavy: bool = False,
         timeout: float | None = None,
+        shortcut: Shortcut | None = None,
     ) -> Awaitable[T]:
+        # Beside the ways to the server it saves nothing to run a statement in place of its work.
         if self._writer is None:
             return self._refuse()
         return self._writer.write(work, heavy=heavy, timeout=timeout)

@@ -152,6 +152,17 @@ class Engine:
         """Change rows by several mutations, all of them or none; each step sees those before."""
         return await self.writer.write_all(steps, actor, answers, preconditions, request, once)
 
+    async def write_each(
+        self,
+        mutations: Sequence[Mutation],
+        actor: Actor,
+        answer: Question | None = None,
+        request: str | None = None,
+        once: Once | None = None,
+    ) -> list[Written]:
+        """The same of mutations that are known beforehand, all told as ``answer`` asks."""
+        return await self.writer.write_each(mutations, actor, answer, request, once)
+
     async def transact(
         self,
         steps: Callable[[Unit], Coroutine[Any, Any, list[Written]]],

@@ -144,7 +144,7 @@ class Work:
         assert found is not None
         if plan.complete:
             return complete("created", plan, found, resource, "create")
-        return await self._written("created", plan, found, resource, given, "create", answer)
+        return await self.written("created", plan, found, resource, given, "create", answer)
 
     async def _count_on(self, resource: Resource, problem: Problem) -> bool:
         """Whether it was the database's own counting that gave a key which was there already.
@@ -279,7 +279,7 @@ class Work:
         if plan.complete:
             written = complete("updated", plan, found, resource, "update")
         else:
-            written = await self._written("updated", plan, found, resource, given, "update", answer)
+            written = await self.written("updated", plan, found, resource, given, "update", answer)
         if refers:
             await self._check_kept(resource, written.key, row, change.at)
         if watched and rehearsal is not None:
@@ -528,7 +528,7 @@ class Work:
             problem = await explain(failure, self.tx, resource, row, at, self.writer, self.access)
             raise problem from failure
 
-    async def _written(
+    async def written(
         self,
         outcome: Outcome,
         plan: WritePlan,

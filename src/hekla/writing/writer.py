@@ -24,6 +24,7 @@ from hekla.sql.plan import Plan
 from hekla.sql.ties import TieStatements
 from hekla.store.constraints import ConstraintFailed
 from hekla.store.protocol import Store, Transaction
+from hekla.writing.alike import run_each
 from hekla.writing.foreign import Foreign, find_foreign
 from hekla.writing.hooks import Hooks, Rehearsal, Unsettled
 from hekla.writing.once import Once, keep, recall
@@ -179,6 +180,25 @@ class Writer:
 
         run = perform if once is None else self._once(perform, actor, once)
         return await self._run(run, actor, request, len(steps) > LIGHT)
+
+    async def write_each(
+        self,
+        mutations: Sequence[Mutation],
+        actor: Actor,
+        answer: Question | None,
+        request: str | None = None,
+        once: Once | None = None,
+    ) -> list[Written]:
+        """The same of mutations that are known beforehand and told in the same way."""
+        access = self.policy.access(actor)
+
+        def perform(
+            tx: Transaction, rehearsal: Rehearsal | None
+        ) -> Coroutine[Any, Any, list[Written]]:
+            return run_each(Work(self, tx, access, actor, rehearsal), mutations, answer)
+
+        run = perform if once is None else self._once(perform, actor, once)
+        return await self._run(run, actor, request, len(mutations) > LIGHT)
 
     async def transact(
         self,

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
 from hekla.cache import Cache
-from hekla.engine import Engine, Written
+from hekla.engine import Engine
 from hekla.errors import METHOD_NOT_ALLOWED, Problem
 from hekla.faces.rest import write_list, write_row
 from hekla.faces.rest.documents import check_type, decode
@@ -14,7 +12,6 @@ from hekla.faces.rest.operation import Operation, Write
 from hekla.faces.rest.row_documents import Documents
 from hekla.faces.rest.writable import Writable
 from hekla.policy.access import Access
-from hekla.query.mutation import Mutation
 from hekla.schema.resource import Resource
 from hekla.web.headers import Headers, HeaderView
 from hekla.web.request import Request
@@ -56,13 +53,7 @@ class WriteEndpoint:
                 mutations[0], actor, write.answer, write.precondition, name, key
             )
             return write.tell((one,), request.base)
-        written = await engine.write_all(
-            [_always(mutation) for mutation in mutations],
-            actor,
-            [write.answer] * len(mutations),
-            request=name,
-            once=key,
-        )
+        written = await engine.write_each(mutations, actor, write.answer, name, key)
         return write.tell(written, request.base)
 
     def _asked(self, request: Request, rest: str, access: Access) -> Operation:
@@ -103,7 +94,3 @@ def _write(operation: Operation, body: bytes) -> Write:
     """What is to be done by a body."""
     write = None if operation.read_json is None else operation.read_json(body)
     return operation.read(decode(body)) if write is None else write
-
-
-def _always(mutation: Mutation) -> Callable[[Sequence[Written]], Mutation]:
-    return lambda _: mutation

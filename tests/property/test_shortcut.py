@@ -107,7 +107,7 @@ def application(url: str) -> Hekla:
 KEYS: st.SearchStrategy[int] = st.integers(1, 4)
 FEW = st.integers(0, 8)
 NAMES = st.sampled_from(["a", "b", "c", "d", "e", "é", "a", "b", "long text", None])
-DOCUMENTS = {
+DOCUMENTS: dict[str, dict[str, Any]] = {
     "users": {"id": KEYS, "name": NAMES, "mark": FEW},
     "tasks": {
         "id": KEYS,
@@ -153,7 +153,7 @@ def requests(draw: Any) -> tuple[str, str, Any, dict[str, str], Actor]:
     columns = DOCUMENTS[name]
     chosen = draw(st.lists(st.sampled_from(sorted(columns)), max_size=3, unique=True))
     needed = USUAL[name] if method != "PATCH" and draw(st.integers(0, 9)) else ()
-    document = {each: draw(columns[each]) for each in dict.fromkeys((*needed, *chosen))}
+    document: Any = {each: draw(columns[each]) for each in dict.fromkeys((*needed, *chosen))}
     if method == "DELETE":
         document = ...
     who = Actor(id=draw(KEYS)) if draw(st.booleans()) else Actor()

@@ -258,7 +258,7 @@ class WriteConformance:
 
         async def one() -> None:
             number, kind = next(numbers), choose.choice("gggggrcsdh")
-            options = {"single": kind == "s", "heavy": kind == "h"}
+            options: dict[str, Any] = {"single": kind == "s", "heavy": kind == "h"}
             work = self.insert(
                 number,
                 "n1" if kind == "c" else None,

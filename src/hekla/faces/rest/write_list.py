@@ -51,7 +51,7 @@ def create(target: Writable, query: str, access: Access, headers: HeaderView) ->
     if by_text is not None:
         by = unique_set(target.resource, by_text, access.columns(target.resource))
         return Operation(partial(_create_or_update, target, access, headers, answer, by))
-    reader, tell = target.reader(access), target.tells(headers)
+    reader, tell = target.reader(access), target.tells(headers, access)
 
     def read_json(body: bytes) -> Write | None:
         if body.startswith(b"["):

@@ -21,7 +21,7 @@ import psutil
 import pytest
 
 from hekla.errors import OperatorError
-from hekla.server.granian import ServeOptions, serve
+from hekla.server.granian import ServeOptions, _Interrupt, serve
 from tests.http1 import exchange
 from tests.servers import ROOT, free_port
 
@@ -142,6 +142,32 @@ def test_a_worker_that_dies_is_replaced() -> None:
             time.sleep(0.05)
         assert len(_workers(server) - {workers[0].pid}) == 2
         assert exchange(server.port, "GET", "/tasks").status == 200
+
+
+def test_workers_end_with_the_main_process() -> None:
+    """Where the main process is killed, nobody could stop its workers any more: they end."""
+    with served(workers=2) as server:
+        server.wait_for("Serving at")
+        workers = psutil.Process(server.process.pid).children()
+        server.process.kill()
+        _, alive = psutil.wait_procs(workers, timeout=40)
+        for worker in alive:
+            worker.kill()
+        assert not alive
+        assert "the application was shut down" in server.lines
+
+
+def test_a_stop_that_comes_while_a_worker_is_replaced_is_not_forgotten() -> None:
+    """What the main process waits for stays set once it was told to stop."""
+    stopping = False
+    interrupt = _Interrupt(lambda: stopping)
+    interrupt.set()
+    interrupt.clear()
+    assert not interrupt.is_set()
+    stopping = True
+    interrupt.set()
+    interrupt.clear()
+    assert interrupt.is_set()
 
 
 @pytest.mark.parametrize(

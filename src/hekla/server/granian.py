@@ -16,6 +16,7 @@ import signal
 import socket
 import ssl
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -41,6 +42,8 @@ _NOT_CONFIGURED = 78
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
 # Seconds within which a signal that has ended a worker has reached the main process as well.
 _GROUP_SIGNAL = 0.2
+# Seconds between two looks of a worker whether the main process is still there.
+_PARENT = 1.0
 # Milliseconds for a request's headers to arrive, and seconds for what is under way to end
 # before a worker is killed; shorter where somebody waits to see a change.
 _HEADER_TIMEOUT = 15_000
@@ -109,10 +112,30 @@ def serve(load_app: Callable[[], Application], options: ServeOptions) -> None:
     server.serve(target_loader=loader, wrap_loader=False)
 
 
+class _Interrupt(threading.Event):
+    """What Granian's main process waits for; a stop that came is never forgotten.
+
+    Granian clears it before it replaces a worker, and with it a signal of that moment.
+    """
+
+    def __init__(self, is_stopping: Callable[[], bool]) -> None:
+        super().__init__()
+        self._is_stopping = is_stopping
+
+    def clear(self) -> None:
+        super().clear()
+        if self._is_stopping():
+            self.set()
+
+
 class _Server(MPServer):
     """Granian's main process: it replaces a worker that dies, but not one that never began."""
 
     started: Any
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.main_loop_interrupt = _Interrupt(lambda: bool(self.interrupt_signal))
 
     @property
     def respawn_failed_workers(self) -> bool:
@@ -199,6 +222,15 @@ class _Worker:
     def _begin(self) -> None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
         self._loader.announce()
+        self._stay_with(os.getppid(), asyncio.get_running_loop())
+
+    def _stay_with(self, parent: int, loop: asyncio.AbstractEventLoop) -> None:
+        """End when the main process is gone: nobody could stop this one any more."""
+        if os.getppid() != parent:
+            logger.warning("The main process is gone; this worker ends too")
+            os.kill(os.getpid(), signal.SIGTERM)
+            return
+        loop.call_later(_PARENT, self._stay_with, parent, loop)
 
 
 def _code_filter() -> Any:

@@ -57,6 +57,8 @@ async def complaint(open_store: OpenStore, *args: Any, **options: Any) -> str:
         ("oracle://me:secret@host/name", "'oracle://me:***@host/name' is no SQLite URL"),
         ("chinook.sqlite", "'chinook.sqlite' is not a database URL"),
         ("", "'' is not a database URL"),
+        ("post gres://me:secret@host/db", "'post gres://…@host/db' is not a database URL"),
+        ("sqlite:///a@b.db?mode=rx", "'sqlite://…@b.db?mode=rx': the options of an SQLite URL"),
         ("sqlite://chinook.sqlite", "'sqlite://chinook.sqlite' is no SQLite URL"),
         ("sqlite:///a.db?cache=shared", "the options of an SQLite URL are mode=ro"),
         ("sqlite:///a.db?mode=memory", "the options of an SQLite URL are mode=ro"),

@@ -60,7 +60,7 @@ class Location:
             parts = sa.make_url(url)
         except (sa.exc.ArgumentError, ValueError):
             raise OperatorError(
-                f"{url!r} is not a database URL; one looks like sqlite:///file.db"
+                f"{_without_password(url)!r} is not a database URL; one looks like sqlite:///file.db"
             ) from None
         if parts.get_backend_name() != "sqlite" or parts.host:
             shown = parts.render_as_string(hide_password=True)
@@ -76,7 +76,8 @@ class Location:
         immutable = options.pop("immutable", "0")
         if options or mode not in ("ro", "rw") or immutable not in ("0", "1"):
             raise OperatorError(
-                f"{url!r}: the options of an SQLite URL are mode=ro and immutable=1"
+                f"{_without_password(url)!r}: the options of an SQLite URL are mode=ro and "
+                "immutable=1"
             )
         if not parts.database or parts.database == ":memory:":
             # The VFS "memdb" shares a database whose name begins with a slash.
@@ -165,3 +166,9 @@ class Location:
             else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
         )
         return apsw.Connection(self.uri, flags=flags, statementcachesize=statements)
+
+
+def _without_password(url: str) -> str:
+    """A text that is meant to be a URL, as it may be shown; what stands before an @ may not."""
+    scheme, mark, rest = url.rpartition("://")
+    return scheme + mark + (f"…@{rest.rpartition('@')[2]}" if "@" in rest else rest)

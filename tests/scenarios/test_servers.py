@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import pytest
@@ -11,7 +11,7 @@ from hekla import Hekla
 from tests.http1 import Connection, exchange, request_bytes
 from tests.scenarios.client import Answer as Directly
 from tests.scenarios.client import ask
-from tests.scenarios.example import FOLDER
+from tests.scenarios.example import FOLDER, load_example
 from tests.servers import SERVERS, Server, running
 
 # What belongs to the connection or to the server, not to the answer.
@@ -103,6 +103,15 @@ def server(
     folder = tmp_path_factory.mktemp("served")
     with running(request.param, "tests.scenarios.example:app", {FOLDER: str(folder)}) as started:
         yield started
+
+
+@pytest.fixture(scope="module")
+async def example(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hekla]:
+    """The example as it is, with its own relative database, from which its cursors are signed."""
+    app = load_example(tmp_path_factory.mktemp("example"))
+    await app.startup()
+    yield app
+    await app.shutdown()
 
 
 @pytest.fixture(scope="module")

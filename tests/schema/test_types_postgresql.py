@@ -83,7 +83,7 @@ VALUES: dict[str, tuple[sa.types.TypeEngine[Any], dict[str, str]]] = {
     ),
     "time": (
         sa.Time(),
-        {"'00:00'": '"00:00:00"', "'23:59:59.999999'": '"23:59:59.999999"', "NULL": "null"},
+        {"'00:00'": '"00:00:00.000000"', "'23:59:59.999999'": '"23:59:59.999999"', "NULL": "null"},
     ),
     "timestamp": (
         sa.DateTime(),

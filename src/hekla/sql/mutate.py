@@ -256,9 +256,8 @@ class Statements:
         results, checked, answered = self._returning(
             scope, source, rules if local else (), body, shown=True
         )
+        # Without any name these are the defaults of the database, which NULL would not be.
         statement = sa.insert(self.table).values(self._values(names)).inline()
-        if not names:
-            statement = sa.insert(self.table).inline()
         # A row without a key that nobody asks about is told of all the same.
         results = results or [sa.literal_column("1").label("written")]
         statement = statement.returning(*results)

@@ -119,8 +119,11 @@ class Work:
         check_writable(self.access, resource, "create")
         if new.nested:
             return create_with(self, resource, new, answer)
-        if self.rehearsal is not None and self.rehearsal.hooks.watches("create", resource):
-            return self._create_watched(resource, new, answer, self.rehearsal)
+        rehearsal = self.rehearsal
+        if rehearsal is not None and (
+            rehearsal.hooks.watches("create", resource) or self.writer.skips_keys
+        ):
+            return self._create_watched(resource, new, answer, rehearsal)
         return self._create(resource, new, new.row, answer)
 
     async def _create(

@@ -70,6 +70,8 @@ class Writer:
         self.hooks = hooks or Hooks()
         self._telling: set[asyncio.Task[None]] = set()
         self._reserved: dict[str, set[int]] = {}
+        # Whether a work that is run again gets other keys: what counts them is not rolled back.
+        self.skips_keys = store.dialect != "sqlite"
         self.schema = schema
         self.policy = policy
         self.store = store
@@ -320,8 +322,9 @@ class Writer:
     async def reserve(self, work: Work, resource: Resource, values: Row, *, anew: bool) -> Row:
         """``values`` with a key that no other write of this process will take meanwhile.
 
-        For rows that hooks after their creation wait with. ``anew``: the one that was kept
-        for this row is taken after all.
+        For rows that hooks after their creation wait with; and for all that stand beside hooks
+        where the database counts on in what is rolled back, since each run would show the hooks
+        another key. ``anew``: the one that was kept for this row is taken after all.
         """
         rehearsal = work.rehearsal
         name = _counted_key(resource)
@@ -329,7 +332,7 @@ class Writer:
             rehearsal is None
             or name is None
             or name in values
-            or not self.hooks.of("after", "create", resource)
+            or not (self.skips_keys or self.hooks.of("after", "create", resource))
         ):
             return values
         place, rehearsal.used = rehearsal.used, rehearsal.used + 1

@@ -188,7 +188,9 @@ async def test_hooks_are_asked_about_nested_rows(app: Hekla, send: Send) -> None
             {"method": "GET", "path": "/books/$1.id?fields=title,shelf_id"},
         ],
     )
-    assert together.json()[2]["body"] == {"title": "C", "shelf_id": 2}
+    # A database that counts keys apart leaves out those of runs that came to nothing.
+    shelf = together.json()[0]["body"]["id"]
+    assert together.json()[2]["body"] == {"title": "C", "shelf_id": shelf}
     first = {"method": "POST", "path": "/shelves", "body": {"name": "v"}}
     second = {"method": "POST", "path": "/books", "body": {"title": "bad", "shelf": 1}}
     batch = await send("POST", "/batch", [first, second])

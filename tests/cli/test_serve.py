@@ -225,9 +225,11 @@ def test_first_answer_comes_within_a_second() -> None:
         check=True,
     )
     figures = json.loads(done.stdout)
-    libraries = min(figures["libraries"]["cpu"])
+    libraries = figures["libraries"]["cpu"]
     for name in ("database", "example"):
-        assert min(figures[name]["cpu"]) < libraries / 0.37, figures
+        # Of the same round, since a machine is not as fast in each.
+        times = [cpu / own for cpu, own in zip(figures[name]["cpu"], libraries, strict=True)]
+        assert min(times) < 1 / 0.37, figures
         assert min(figures[name]["seconds"]) < 10, figures
 
 

@@ -20,6 +20,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
@@ -153,6 +154,26 @@ class _Server(MPServer):
     @respawn_failed_workers.setter
     def respawn_failed_workers(self, value: bool) -> None:
         """Granian sets what it was given; it is not a matter of choice here."""
+
+    def _stop_workers(self) -> None:
+        """End the workers, and kill those that take too long.
+
+        Granian itself asks whether a process is alive that another of its threads waits for as
+        well, and may take one that has just ended for one that refuses to.
+        """
+        workers: list[Any] = list(self.wrks)
+        running = {worker.inner.sentinel: worker for worker in workers}
+        for worker in workers:
+            worker.terminate()
+        end = time.monotonic() + (self.workers_kill_timeout or _STOP_TIMEOUT)
+        while running and (left := end - time.monotonic()) > 0:
+            for ended in wait([*running], left):
+                del running[ended]
+        for worker in running.values():
+            logger.warning("Killing worker %d, which does not stop", worker.idx + 1)
+            worker.kill()
+        for worker in workers:
+            worker.join()
 
     def shutdown(self, exit_code: int = 0) -> None:
         """Stop the workers; SystemExit where one of them failed."""

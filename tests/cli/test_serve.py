@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import threading
@@ -227,9 +228,9 @@ def test_first_answer_comes_within_a_second() -> None:
     figures = json.loads(done.stdout)
     libraries = figures["libraries"]["cpu"]
     for name in ("database", "example"):
-        # Of the same round, since a machine is not as fast in each.
+        # Of the same round, since a machine is not as fast in each; and not of the luckiest one.
         times = [cpu / own for cpu, own in zip(figures[name]["cpu"], libraries, strict=True)]
-        assert min(times) < 1 / 0.37, figures
+        assert statistics.median(times) < 1 / 0.37, figures
         assert min(figures[name]["seconds"]) < 10, figures
 
 

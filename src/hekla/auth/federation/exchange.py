@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
@@ -27,7 +28,7 @@ _GITHUB: Final = "https://github.com/login/oauth"
 _GITHUB_API: Final = "https://api.github.com"
 
 
-class Exchange:
+class Exchange(ABC):
     """Signing in with one provider."""
 
     def __init__(self, upstream: Upstream, fetch: Fetch, clock: Clock, redirect_uri: str) -> None:
@@ -36,13 +37,13 @@ class Exchange:
         self._clock = clock
         self._redirect_uri = redirect_uri
 
+    @abstractmethod
     async def url(self, expected: Expected) -> str:
         """Where to send the browser. Raises UpstreamFailed."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def identify(self, parameters: Mapping[str, str], expected: Expected) -> Identity:
         """Who came back. Raises InvalidToken, UpstreamFailed."""
-        raise NotImplementedError
 
     async def _token(
         self, url: str, code: str, expected: Expected, *, posts_secret: bool
